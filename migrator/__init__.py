@@ -1,0 +1,1 @@
+"""The codemod: rewrites Speechmatics real-time programs for AssemblyAI Streaming v3."""

@@ -1,0 +1,1 @@
+"""Both vocabularies and the translation between them. No I/O, no clock, no threads; imports nothing of ours outside."""

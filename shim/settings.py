@@ -1,0 +1,64 @@
+"""What the user may choose about the connection to AssemblyAI, from the environment or from ``shim.configure``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+API_KEY_VARIABLE = "ASSEMBLYAI_API_KEY"
+STREAMING_URL_VARIABLE = "ASSEMBLYAI_STREAMING_URL"
+SPEECH_MODEL_VARIABLE = "ASSEMBLYAI_SPEECH_MODEL"
+REGION_VARIABLE = "ASSEMBLYAI_REGION"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One consistent set of choices; a session keeps those it started with.
+
+    Attributes:
+        api_key: the AssemblyAI key. Never part of ``repr``.
+        streaming_url: ``ws://`` or ``wss://`` address of another server (an emulator, a self-hosted stack) that
+            takes the place of AssemblyAI's hosts in every region. ``/v3/ws`` is added where it has no path.
+        region: ``eu``, ``us`` or ``global``; None derives it from the Speechmatics host of the legacy program.
+        speech_model: pins the AssemblyAI model; None lets the language decide.
+        speechmatics_hosts: host names, beside Speechmatics' own, whose connections are led to AssemblyAI
+            (an on-premises appliance, a private proxy). Lower case, no port.
+    """
+
+    api_key: str | None = field(default=None, repr=False)
+    streaming_url: str | None = None
+    region: str | None = None
+    speech_model: str | None = None
+    speechmatics_hosts: frozenset[str] = frozenset()
+
+
+_configured: dict[str, Any] = {}
+
+
+def configure(**changes: Any) -> None:
+    """Set some of the fields of `Settings` for this process; they win over the environment.
+
+    Sessions that are already open keep what they started with. ``None`` takes a field back to the environment.
+
+    Raises:
+        TypeError: a name is not a field of `Settings`.
+    """
+    known = {f.name for f in fields(Settings)}
+    for name in changes:
+        if name not in known:
+            raise TypeError(f"shim.configure() has no setting {name!r}; there are {', '.join(sorted(known))}")
+    if changes.get("speechmatics_hosts") is not None:
+        changes["speechmatics_hosts"] = frozenset(h.lower() for h in changes["speechmatics_hosts"])
+    _configured.update(changes)
+
+
+def current() -> Settings:
+    """The settings in force now: `configure` first, then the environment."""
+    environment = Settings(
+        api_key=os.environ.get(API_KEY_VARIABLE) or None,
+        streaming_url=os.environ.get(STREAMING_URL_VARIABLE) or None,
+        region=os.environ.get(REGION_VARIABLE) or None,
+        speech_model=os.environ.get(SPEECH_MODEL_VARIABLE) or None,
+    )
+    return replace(environment, **{k: v for k, v in _configured.items() if v is not None})

@@ -155,8 +155,15 @@ class Journal:
     def messages(self, direction: Direction, connection: int | None = None) -> list[dict[str, Any]]:
         """The JSON objects of the text messages of one direction."""
         return [
-            frame.json for frame in self.frames(direction, connection) if frame.text is not None and frame.json
+            frame.json
+            for frame in self.frames(direction, connection)
+            if frame.text is not None and frame.json
         ]
+
+    @property
+    def audio_frames(self) -> int:
+        """How many binary messages were received."""
+        return sum(frame.text is None for frame in self.frames("received"))
 
     def audio(self, connection: int | None = None) -> bytes:
         """All audio that was received, joined (empty when the journal does not keep audio)."""

@@ -1,0 +1,106 @@
+"""When audio may leave, and in which order everything for AssemblyAI leaves."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+BURST_SECONDS = 2.0
+"""How far the audio sent may be ahead of real time. No microphone delivers that much in one piece."""
+
+CATCH_UP_SECONDS = 30.0
+"""After a stall, what was not sent meanwhile may leave at once, up to this much: late audio of a microphone is real
+time that has passed already. AssemblyAI tolerates minutes (docs), and 7 s in 0.7 s was observed."""
+
+
+class Pace:
+    """Real time plus a burst, as arithmetic. All times are seconds of the owner's clock.
+
+    In any stretch of time no more audio leaves than that stretch, plus `BURST_SECONDS`, plus at most
+    `CATCH_UP_SECONDS` that were missed before it.
+    """
+
+    def __init__(self) -> None:
+        self._due: float | None = None
+
+    def start(self, now: float) -> None:
+        """The program has begun to send audio. Only the first call counts."""
+        if self._due is None:
+            self._due = now
+
+    def earliest(self) -> float:
+        """When the next frame may leave."""
+        return float("-inf") if self._due is None else self._due - BURST_SECONDS
+
+    def sent(self, seconds: float, now: float) -> None:
+        """A frame of ``seconds`` left at ``now``."""
+        due = now if self._due is None else self._due
+        self._due = max(due, now - CATCH_UP_SECONDS) + seconds
+
+
+@dataclass(frozen=True)
+class Acknowledgement:
+    """All audio of one client message has left, apart from a rest that is shorter than a frame."""
+
+
+Item = bytes | str | Acknowledgement
+
+
+class Outbox:
+    """One queue for frames, messages and acknowledgements, so that nothing overtakes audio that came before it.
+
+    Only frames wait for the pace; whatever stands behind a waiting frame waits with it.
+
+    Args:
+        frame_seconds: duration of every frame.
+    """
+
+    def __init__(self, frame_seconds: float) -> None:
+        self._frame_seconds = frame_seconds
+        self._items: deque[Item] = deque()
+        self._pace = Pace()
+        self.buffered_bytes = 0
+        self.sent_seconds = 0.0
+
+    def add_audio(self, frames: list[bytes], now: float) -> None:
+        """Queue what one audio message gave (perhaps no whole frame), and its acknowledgement."""
+        self._pace.start(now)
+        self.add_frames(frames)
+        self._items.append(Acknowledgement())
+
+    def add_frames(self, frames: list[bytes]) -> None:
+        """Queue frames that no audio message is acknowledged for (the padded rest)."""
+        self._items.extend(frames)
+        self.buffered_bytes += sum(map(len, frames))
+
+    def add_message(self, text: str) -> None:
+        """Queue a JSON message for AssemblyAI behind the audio that is queued now."""
+        self._items.append(text)
+
+    def release(self, now: float) -> list[Item]:
+        """What may leave at ``now``, in order."""
+        items = self._items
+        released: list[Item] = []
+        while items:
+            item = items[0]
+            if isinstance(item, bytes):
+                if now < self._pace.earliest():
+                    break
+                self._pace.sent(self._frame_seconds, now)
+                self.buffered_bytes -= len(item)
+                self.sent_seconds += self._frame_seconds
+            released.append(items.popleft())
+        return released
+
+    def discard_audio(self) -> list[Item]:
+        """Forget the frames that have not left; returns the messages and acknowledgements that waited, in order."""
+        kept: list[Item] = [item for item in self._items if not isinstance(item, bytes)]
+        self._items.clear()
+        self.buffered_bytes = 0
+        return kept
+
+    def next_release(self) -> float | None:
+        """When `release` will give something; None while nothing is queued."""
+        if not self._items:
+            return None
+        return self._pace.earliest() if isinstance(self._items[0], bytes) else float("-inf")

@@ -78,6 +78,7 @@ class FailureKind(Enum):
     NO_TERMINATION = "no_termination"
     STALLED = "stalled"
     MALFORMED = "malformed"
+    OVERFLOW = "overflow"
 
 
 @dataclass(frozen=True)
@@ -278,11 +279,18 @@ FAILURES: dict[FailureKind, FailureRule] = {
         "What answered in AssemblyAI's place does not speak its protocol. Look at ASSEMBLYAI_STREAMING_URL.",
         False,
     ),
+    FailureKind.OVERFLOW: FailureRule(
+        "job_error",
+        "More audio waits to be sent to AssemblyAI than can be kept. Send it at the pace at which it is spoken, or look "
+        "at the network.",
+        False,
+    ),
 }
 """What can fail on the way to AssemblyAI."""
 
 _LONGEST_QUOTE = 200
-_SECRET_LIKE = re.compile(r"[A-Za-z0-9_\-.+/=]{24,}")
+# A key is 32 hexadecimal digits, a token longer; names of models and settings are shorter or have no digit.
+_SECRET_LIKE = re.compile(r"(?=[A-Za-z_\-+=]*\d)[A-Za-z0-9_\-+=]{28,}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 

@@ -111,7 +111,32 @@ FAULTS: dict[str, dict[str, FaultKind]] = {
         "strict-pace": FaultKind("audio faster than real time is an error 3007"),
         "warning": FaultKind("send a Warning with this code", "1", timed=True),
     },
-    "speechmatics": {**CONNECTION_FAULTS},
+    "speechmatics": {
+        **CONNECTION_FAULTS,
+        "refuse": FaultKind(
+            "answer StartRecognition with an Error of this type, then close", "job_error", numeric=False
+        ),
+        "close-before-start": FaultKind("answer StartRecognition with a close frame of this code", "1008"),
+        "early-warning": FaultKind(
+            "a Warning of this type precedes RecognitionStarted", "validation_warning", numeric=False
+        ),
+        "delayed-acks": FaultKind("every AudioAdded comes this many seconds late", "5"),
+        "missing-acks": FaultKind("no AudioAdded is sent"),
+        "surplus-acks": FaultKind("every AudioAdded comes twice"),
+        "unpaired-finals": FaultKind("no AddPartialTranscript is sent, although partials are on"),
+        "lone-punctuation": FaultKind("a mark at the end of a final comes as a final of its own"),
+        "relabelled-speakers": FaultKind("words of partials have the speaker UU; finals have the right one"),
+        "missing-confidence": FaultKind("no alternative has its confidence"),
+        "json-in-binary": FaultKind("every message comes in a binary frame"),
+        "close-after-end": FaultKind(
+            "after EndOfStream, close with this code, without EndOfTranscript", "1000"
+        ),
+        "hang-after-end": FaultKind("after EndOfStream, finals but neither EndOfTranscript nor a close"),
+        "late-end": FaultKind("EndOfTranscript comes this many seconds late", "10"),
+        "warning": FaultKind("send a Warning of this type", "idle_timeout", numeric=False, timed=True),
+        "info": FaultKind("send an Info of this type", "recognition_quality", numeric=False, timed=True),
+        "large-message": FaultKind("send a message of more than 1 MiB", timed=True),
+    },
 }
 """What each emulator can do wrong, by service and name."""
 

@@ -172,7 +172,8 @@ class Socket:
         """
         if "extra-fields" in self.faults:
             message = {**message, "x_undocumented": {"nested": [1, None]}}
-        await self.send_text(json.dumps(message, ensure_ascii=False, separators=(",", ":")))
+        text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+        await (self.send_binary(text.encode()) if "json-in-binary" in self.faults else self.send_text(text))
 
     async def send_text(self, text: str) -> None:
         """Send a text message, which need not be JSON.
@@ -442,6 +443,9 @@ class Session(ABC):
             await self.clock.sleep(due - self.clock.now())
             try:
                 await self.socket.send(message)
+            except Closed:
+                # Go on: whoever waits in `said` must not wait for ever.
+                logger.debug("session %d: a message came too late", self.socket.number)
             finally:
                 self._outbox.task_done()
 

@@ -1,0 +1,225 @@
+"""Redirects websocket-client: ``WebSocket``, ``WebSocketApp`` and with them ``create_connection``.
+
+What the library does by version, and why methods beside ``connect`` are replaced (measured, 1.2 to 1.9):
+
+- ``WebSocketApp`` reads with a TLS loop where its address says ``wss``; a redirected connection has no TLS.
+- ``close()`` discards what arrives during the close, and its reader notices up to ten seconds later.
+- ``on_close`` gets no code after ``close()`` before 1.9; from 1.9 on ``on_error`` is called for every close of the
+  server, a normal one too.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from shim.redirect import CLOSE_SECONDS, destination, drain, is_redirected, replace_method
+
+# Of the way to the remote host, so of no use on loopback.
+_NETWORK_OPTIONS = (
+    "http_proxy_host",
+    "http_proxy_port",
+    "http_proxy_auth",
+    "http_proxy_timeout",
+    "http_no_proxy",
+    "proxy_type",
+)
+_ATTRIBUTE = "_shim_connection"
+_NORMAL_CLOSE = 1000
+
+
+class Redirected:
+    """What is known of one redirected connection. Shared by the threads that read, send and close."""
+
+    def __init__(self, local_url: str, library: Any) -> None:
+        self._local_url = local_url
+        self._library = library
+        self._lock = threading.Lock()
+        self._deadline: float | None = None
+        self._reader: threading.Thread | None = None
+        self._received_all = threading.Event()
+        self._app: Any = None
+        self.close_frame: Any = None
+        self.app_ended = threading.Event()
+
+    def read_by(self, app: Any) -> None:
+        """The current thread runs the loop of this ``WebSocketApp``, which reads."""
+        self._app = app
+        self._reader = threading.current_thread()
+
+    def receive(self, receive: Callable[[], Any]) -> Any:
+        """One frame, noting who reads and how the connection ends."""
+        self._reader = threading.current_thread()
+        try:
+            frame = receive()
+        except (self._library.WebSocketTimeoutException, BlockingIOError):
+            raise
+        except Exception:
+            self._received_all.set()
+            raise
+        if frame.opcode == self._library.ABNF.OPCODE_CLOSE:
+            self.close_frame = frame
+            if self._deadline is not None and self._app is not None:
+                self._app.keep_running = False  # closed on purpose: `reconnect` must not open another session
+            self._received_all.set()
+        return frame
+
+    def begin_close(self) -> None:
+        """Begin to drain; the session server closes the connection once everything owed was sent."""
+        with self._lock:
+            if self._deadline is not None:
+                return
+            self._deadline = time.monotonic() + CLOSE_SECONDS
+        drain(self._local_url)
+
+    @property
+    def has_received_all(self) -> bool:
+        """Whether the connection has ended, for whatever reason."""
+        return self._received_all.is_set()
+
+    @property
+    def is_read_here(self) -> bool:
+        """Whether it is the current thread that reads, so that waiting for the reader would be in vain."""
+        return self._reader is threading.current_thread()
+
+    @property
+    def is_read_elsewhere(self) -> bool:
+        """Whether another thread reads, to which what still arrives can be delivered."""
+        return self._reader is not None and not self.is_read_here and self._reader.is_alive()
+
+    def wait_until_received(self) -> None:
+        """Wait until the reader has had everything, at most `CLOSE_SECONDS` from the beginning of the close."""
+        self._wait(self._received_all)
+
+    def wait_until_app_ended(self) -> None:
+        """Wait until the application has let go of the connection; as long as `wait_until_received`."""
+        self._wait(self.app_ended)
+
+    def _wait(self, event: threading.Event) -> None:
+        if self._deadline is not None:
+            event.wait(max(0.0, self._deadline - time.monotonic()))
+
+
+def patch(library: Any) -> None:
+    """Redirect the ``websocket`` module of websocket-client."""
+    low_level, app = library.WebSocket, library.WebSocketApp
+
+    def connect(original: Callable[..., Any]) -> Callable[..., Any]:
+        def connect(self: Any, url: str, **options: Any) -> Any:
+            setattr(self, _ATTRIBUTE, None)
+            local_url = destination(url)
+            if local_url is None:
+                return original(self, url, **options)
+            options = {name: value for name, value in options.items() if name not in _NETWORK_OPTIONS}
+            # With a socket of its own the library looks for no proxy in the environment either.
+            options["socket"] = _open(
+                local_url, options.get("timeout", self.sock_opt.timeout), library.DEFAULT_SOCKET_OPTION
+            )
+            result = original(self, local_url, **options)
+            setattr(self, _ATTRIBUTE, Redirected(local_url, library))
+            return result
+
+        return connect
+
+    def recv_frame(original: Callable[..., Any]) -> Callable[..., Any]:
+        def recv_frame(self: Any) -> Any:
+            connection = _connection(self)
+            if connection is None:
+                return original(self)
+            return connection.receive(lambda: original(self))
+
+        return recv_frame
+
+    def close(original: Callable[..., Any]) -> Callable[..., Any]:
+        def close(self: Any, *arguments: Any, **options: Any) -> Any:
+            connection = _connection(self)
+            if connection is not None and self.connected and connection.is_read_elsewhere:
+                connection.begin_close()
+                connection.wait_until_received()
+            return original(self, *arguments, **options)
+
+        return close
+
+    def app_create_dispatcher(original: Callable[..., Any]) -> Callable[..., Any]:
+        def create_dispatcher(
+            self: Any, ping_timeout: Any, dispatcher: Any = None, is_ssl: bool = False, *rest: Any
+        ) -> Any:
+            setattr(self, _ATTRIBUTE, None)
+            return original(self, ping_timeout, dispatcher, is_ssl and not is_redirected(self.url), *rest)
+
+        return create_dispatcher
+
+    def app_callback(original: Callable[..., Any]) -> Callable[..., Any]:
+        def _callback(self: Any, callback: Any, *arguments: Any) -> Any:
+            connection = _connection(self.sock)
+            if connection is not None:
+                setattr(self, _ATTRIBUTE, connection)
+                connection.read_by(self)
+            if (
+                _connection(self) is not None
+                and callback is not None
+                and callback == self.on_error
+                and _tells_of_normal_close(*arguments)
+            ):
+                return None
+            return original(self, callback, *arguments)
+
+        return _callback
+
+    def app_get_close_args(original: Callable[..., Any]) -> Callable[..., Any]:
+        def _get_close_args(self: Any, close_frame: Any) -> Any:
+            connection = _connection(self)
+            if connection is None:
+                return original(self, close_frame)
+            connection.app_ended.set()
+            return original(self, close_frame or connection.close_frame)
+
+        return _get_close_args
+
+    def app_close(original: Callable[..., Any]) -> Callable[..., Any]:
+        def close(self: Any, **options: Any) -> Any:
+            connection = _connection(self)
+            if connection is None:
+                return original(self, **options)
+            connection.begin_close()
+            if connection.has_received_all:
+                self.keep_running = False
+            if connection.is_read_here:
+                # In a callback. The reader goes on when the callback returns, delivers the rest and then closes.
+                return None
+            connection.wait_until_app_ended()
+            return None if connection.app_ended.is_set() else original(self, **options)
+
+        return close
+
+    replace_method(low_level, "connect", connect)
+    replace_method(low_level, "recv_frame", recv_frame)
+    replace_method(low_level, "close", close)
+    replace_method(app, "create_dispatcher", app_create_dispatcher)
+    replace_method(app, "_callback", app_callback)
+    replace_method(app, "_get_close_args", app_get_close_args)
+    replace_method(app, "close", app_close)
+
+
+def _connection(owner: Any) -> Redirected | None:
+    found = getattr(owner, _ATTRIBUTE, None)
+    return found if isinstance(found, Redirected) else None
+
+
+def _open(local_url: str, timeout: float | None, socket_options: list[tuple[int, int, int]]) -> socket.socket:
+    parts = urlsplit(local_url)
+    opened = socket.create_connection((parts.hostname or "", parts.port or 0), timeout)
+    for option in socket_options:
+        opened.setsockopt(*option)
+    return opened
+
+
+def _tells_of_normal_close(error: Any) -> bool:
+    """Whether ``on_error`` would hear of the server's normal close: 1.9.2 gives an exception, 1.9.0 the frame itself."""
+    if isinstance(error, Exception):
+        return getattr(error, "status_code", None) == _NORMAL_CLOSE
+    return bytes(getattr(error, "data", b"")[:2]) == _NORMAL_CLOSE.to_bytes(2, "big")

@@ -1,0 +1,1 @@
+from websocket import *  # noqa: F403

@@ -83,9 +83,21 @@ class Result:
     Attributes:
         files: results of every candidate and every file that failed, by path; files without Speechmatics are not here.
         scanned: how many files were looked at.
+        migrated: how many of them use AssemblyAI and do not mention Speechmatics.
         skipped: path and reason of what was deliberately not looked into and the user might expect, by path.
     """
 
     files: tuple[FileResult, ...]
     scanned: int
+    migrated: int = 0
     skipped: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Whether some file could not be read, parsed or written."""
+        return any(file.status == "error" for file in self.files)
+
+    @property
+    def pending(self) -> bool:
+        """Whether anything would change or needs a person."""
+        return any(file.changed or file.findings or file.status == "manual" for file in self.files)

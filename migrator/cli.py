@@ -1,0 +1,402 @@
+"""The command ``migrate``: arguments in, exit status out.
+
+Exit status: 0 done or nothing to do; 1 with ``--check``, something would change or needs a person; 2 wrong usage, no
+such path, or a refusal to write over uncommitted changes; 3 some file could not be read, parsed or written (the others
+are done); 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, get_args
+
+from migrator import project, report
+from migrator.options import Options, Region, Target
+from migrator.result import FileResult, Result
+
+if TYPE_CHECKING:
+    from migrator.report.terminal import Mode
+
+DISTRIBUTION = "speechmatics-to-assemblyai"
+DONE, PENDING, USAGE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+STDIN = "-"
+STDIN_NAME = "<stdin>"
+
+_DESCRIPTION = """\
+Move Python code from Speechmatics real-time to AssemblyAI Streaming v3.
+Shows the changes as diffs and writes nothing unless told to.
+"""
+_EPILOG = """\
+exit status:
+  0    done, or nothing to do
+  1    with --check: something would change or needs a person
+  2    wrong usage, no such path, or uncommitted changes in the way of --write
+  3    some file could not be read, parsed or written; the others are done
+"""
+
+
+class _Refusal(Exception):
+    """The command line asks for something that cannot be; the message says what and what to do."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    program = _program()
+    try:
+        status = _run(arguments, program)
+        sys.stdout.flush()
+    except _Refusal as refusal:
+        print(f"{program}: {refusal}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted; every file is whole, as it was or as it shall be", file=sys.stderr)
+        return INTERRUPTED
+    except OSError as error:
+        # Files of the project are handled where they are used: this is the output, or the current directory.
+        _silence_output()
+        print(f"{program}: {error}", file=sys.stderr)
+        return FAILED
+    return status
+
+
+def _program() -> str:
+    name = os.path.splitext(os.path.basename(sys.argv[0]))[0]
+    return (
+        name
+        if name in ("migrate", DISTRIBUTION)
+        else "python -m migrator"
+        if name == "__main__"
+        else "migrate"
+    )
+
+
+def _run(arguments: Sequence[str], program: str) -> int:
+    request = _parser(program).parse_args(arguments)
+    if request.list_rules:
+        return _list_rules()
+    if request.explain is not None:
+        return _explain(request.explain)
+    _check_usage(request)
+    migrate = _migrate_stdin if request.paths == [STDIN] else _migrate_paths
+    return migrate(request, _command_that_writes(program, arguments))
+
+
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add(
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="files and folders (default: the current one); - for one source on stdin",
+    )
+    add("--write", action="store_true", help="write the changes, each file at once or not at all")
+    add(
+        "--check",
+        action="store_true",
+        help="print no diff; exit 1 if anything would change or needs a person",
+    )
+    add(
+        "--to",
+        choices=get_args(Target),
+        default="auto",
+        help="auto (default): rewrite what is understood whole, give the rest the drop-in; native: only rewrite;"
+        " shim: only the drop-in",
+    )
+    add(
+        "--partial", action="store_true", help="with --to native: rewrite what can be, mark the rest in place"
+    )
+    add(
+        "--report",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="also write a report: .json (may be repeated)",
+    )
+    add(
+        "--select",
+        action="append",
+        default=[],
+        metavar="RULES",
+        help="only these rules around the connection, by comma",
+    )
+    add(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="RULES",
+        help="all rules around the connection but these",
+    )
+    add(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="leave out, as in .gitignore (may be repeated)",
+    )
+    add(
+        "--jobs",
+        type=_positive,
+        metavar="N",
+        help="processes for many files (default: one for each processor)",
+    )
+    add(
+        "--region",
+        choices=get_args(Region),
+        default="auto",
+        help="data zone (default: that of the Speechmatics host)",
+    )
+    add("--speech-model", metavar="M", help="AssemblyAI model to pin (default: the language decides)")
+    add("--allow-dirty", action="store_true", help="write over changes that no git commit has")
+    add("--list-rules", action="store_true", help="list the rules and exit")
+    add("--explain", metavar="RULE", help="say what a rule does and why, and exit")
+    add(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="default: on a terminal without NO_COLOR",
+    )
+    add("--version", action=_Version, help="print the version and exit")
+    return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when asked: the look-up reads the installed packages."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"{DISTRIBUTION} {version(DISTRIBUTION)}")
+        except PackageNotFoundError:
+            print(f"{DISTRIBUTION}, not installed: running from its source")
+        parser.exit()
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"not a number of processes: {text!r}")
+    return number
+
+
+def _check_usage(request: argparse.Namespace) -> None:
+    if not request.paths:
+        request.paths = ["."]
+    if request.paths[0] == "rehearse":
+        raise _Refusal("'rehearse' is not available yet; a path of that name is ./rehearse")
+    if request.write and request.check:
+        raise _Refusal("--check looks and --write writes: give one of them")
+    if request.partial and request.to != "native":
+        raise _Refusal("--partial needs --to native")
+    if STDIN in request.paths:
+        if len(request.paths) > 1:
+            raise _Refusal("- is the only PATH when the source comes on standard input")
+        if request.write:
+            raise _Refusal("- writes to standard output: leave --write out")
+    for path in request.report:
+        if report.format_of(path) is None:
+            raise _Refusal(f"--report {path}: unknown suffix; there is {', '.join(report.FORMATS)}")
+        if not os.path.isdir(os.path.dirname(path) or "."):
+            raise _Refusal(f"--report {path}: no such folder")
+
+
+def _list_rules() -> int:
+    from migrator.report import catalogue
+
+    sys.stdout.write(catalogue.listing())
+    return DONE
+
+
+def _explain(name: str) -> int:
+    if ":" in name:
+        raise _Refusal("--explain FILE:LINE is not available yet; --explain takes the name of a rule")
+    from migrator.report import catalogue
+    from migrator.rules import CATALOGUE
+
+    if name not in CATALOGUE:
+        raise _Refusal(catalogue.no_such_rule(name))
+    sys.stdout.write(catalogue.explanation(name))
+    return DONE
+
+
+def _options(request: argparse.Namespace) -> Options:
+    return Options(
+        to=request.to,
+        partial=request.partial,
+        region=request.region,
+        speech_model=request.speech_model,
+        select=_rule_names(request.select) if request.select else None,
+        ignore=_rule_names(request.ignore),
+    )
+
+
+def _rule_names(lists: Sequence[str]) -> frozenset[str]:
+    names = frozenset(name.strip() for text in lists for name in text.split(",") if name.strip())
+    if names:
+        from migrator.report import catalogue
+        from migrator.rules import CATALOGUE
+
+        for name in sorted(names):
+            if name not in CATALOGUE:
+                raise _Refusal(catalogue.no_such_rule(name))
+            if not CATALOGUE[name].selectable:
+                raise _Refusal(f"{name} is a rule of the connection: those apply all together or not at all")
+    return names
+
+
+def _migrate_paths(request: argparse.Namespace, apply: str) -> int:
+    options = _options(request)
+    try:
+        candidates = project.find(request.paths, request.exclude)
+    except project.NoSuchPath as error:
+        raise _Refusal(str(error)) from None
+    result = _migrate(candidates, options, request.jobs)
+    refusal = _refusal_to_write(result) if request.write and not request.allow_dirty else None
+    mode: Mode = (
+        "refused" if refusal else "write" if request.write else "check" if request.check else "preview"
+    )
+    if mode == "write":
+        result = _write(result)
+    elif mode != "check":
+        _print_diffs(result, request.color)
+    status = _report(result, request, mode, apply)
+    if refusal:
+        raise _Refusal(refusal)
+    return status
+
+
+def _migrate(candidates: project.Candidates, options: Options, jobs: int | None) -> Result:
+    migrated = candidates.migrated
+    files = [FileResult(path, "error", error=reason) for path, reason in candidates.errors]
+    if candidates.files:
+        from migrator import engine, workers
+
+        results = workers.migrate_all(
+            engine.migrate_source, candidates.files, options, jobs or workers.default_jobs()
+        )
+        for file in results:
+            if file.status == "unchanged" and not file.touch_points and not file.findings:
+                migrated += project.uses_assemblyai(file.before)
+            else:
+                files.append(file)
+    return Result(
+        files=tuple(sorted(files, key=lambda file: file.path)),
+        scanned=candidates.scanned,
+        migrated=migrated,
+        skipped=candidates.skipped,
+    )
+
+
+def _refusal_to_write(result: Result) -> str | None:
+    """Why git could not give back what would be written over; None when it could, or where there is no git."""
+    changed = [file.path for file in result.files if file.changed]
+    if not changed:
+        return None
+    from migrator import version_control
+
+    try:
+        dirty = version_control.uncommitted(changed)
+    except version_control.NoAnswer as error:
+        return f"nothing written: cannot tell whether all is committed ({error}). --allow-dirty writes all the same."
+    if not dirty:
+        return None
+    return f"nothing written: no commit has what is in {', '.join(dirty)}. Commit it, or add --allow-dirty."
+
+
+def _write(result: Result) -> Result:
+    """Write what changed; files that could not be written become errors."""
+    from migrator import writing
+
+    files: list[FileResult] = []
+    for file in result.files:
+        error = ""
+        if file.changed:
+            try:
+                writing.replace(file.path, file.before, file.after)
+            except writing.ChangedSinceRead:
+                error = "not written: it changed since it was read; run migrate again"
+            except OSError as failure:
+                error = f"not written: {failure.strerror or failure}"
+        files.append(_failed(file, error) if error else file)
+    return replace(result, files=tuple(files))
+
+
+def _failed(file: FileResult, error: str) -> FileResult:
+    return replace(
+        file, status="error", after=file.before, edits=(), touch_points_left=file.touch_points, error=error
+    )
+
+
+def _print_diffs(result: Result, color: str) -> None:
+    from migrator.report import diff, terminal
+
+    colour = terminal.wants_colour(color, sys.stdout)
+    for file in result.files:
+        text = diff.unified(file)
+        _print_bytes(diff.coloured(text) if colour else text)
+
+
+def _print_bytes(text: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(text)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # the reader, such as head, has enough
+        _silence_output()
+
+
+def _silence_output() -> None:
+    """Nobody reads: what is still buffered must not fail when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _report(result: Result, request: argparse.Namespace, mode: Mode, apply: str) -> int:
+    """Print the summary and write the reports; the exit status."""
+    from migrator.report import terminal
+
+    occasion = terminal.Occasion(request.paths, mode, apply, bool(request.select or request.ignore))
+    colour = terminal.wants_colour(request.color, sys.stderr)
+    terminal.show(terminal.summary(result, occasion), sys.stderr, colour)
+    failed = result.failed
+    for path in request.report:
+        try:
+            report.write(path, result)
+        except OSError as error:
+            print(f"--report {path}: not written: {error.strerror or error}", file=sys.stderr)
+            failed = True
+    if failed:
+        return FAILED
+    return PENDING if request.check and result.pending else DONE
+
+
+def _migrate_stdin(request: argparse.Namespace, apply: str) -> int:
+    options = _options(request)
+    source = sys.stdin.buffer.read()
+    found = (project.Candidate(STDIN_NAME, source),) if project.mentions_speechmatics(source) else ()
+    migrated = project.uses_assemblyai(source) and not found
+    result = _migrate(project.Candidates(found, scanned=1, migrated=int(migrated)), options, jobs=1)
+    if not request.check:
+        # What was not migrated comes out as it went in: a filter must not swallow the user's text.
+        changed = [file.after for file in result.files if file.changed]
+        _print_bytes(changed[0] if changed else source)
+    return _report(result, request, "check" if request.check else "write", apply)
+
+
+def _command_that_writes(program: str, arguments: Sequence[str]) -> str:
+    import shlex
+
+    return f"{program} --write {shlex.join(word for word in arguments if word != '--check')}".rstrip()

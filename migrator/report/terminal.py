@@ -1,0 +1,203 @@
+"""The summary for people: what changes and why, what is left to them, and what to do next."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, TextIO
+
+from migrator.report.summary import KEY_VARIABLE, Summary, summarise, to_install
+from migrator.result import Edit, FileResult, Result
+
+Mode = Literal["preview", "check", "write", "refused"]
+
+_PLANNED = {"native": "to be rewritten for AssemblyAI", "shim": "to run on the drop-in"}
+_DONE = {"native": "rewritten for AssemblyAI", "shim": "runs on the drop-in now"}
+_EITHER_WAY = {"manual": "left to you", "unchanged": "nothing to change"}
+_STYLES = {"native": "green", "shim": "cyan", "manual": "yellow", "unchanged": "dim"}
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """What the summary must know of the run besides its result.
+
+    Attributes:
+        paths: where the user asked to look.
+        mode: ``preview`` and ``check`` wrote nothing, ``write`` did, ``refused`` should have and did not.
+        apply: the command line that writes what was shown.
+        selective: the user chose among the rules.
+    """
+
+    paths: Sequence[str]
+    mode: Mode
+    apply: str
+    selective: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """One paragraph: its first line is indented by `indent`, the others by `hang` columns more."""
+
+    text: str = ""
+    style: str = ""
+    indent: int = 0
+    hang: int = 0
+
+
+def summary(result: Result, occasion: Occasion) -> list[Line]:
+    """The whole summary, free of how it will be shown."""
+    counts = summarise(result)
+    lines: list[Line] = []
+    for file in result.files:
+        if file.changed or file.status == "manual":
+            lines += [*_file(file, occasion.mode), Line()]
+    for block in (_findings(result), _errors(result), _skipped(result)):
+        if block:
+            lines += [*block, Line()]
+    lines += _coverage(counts)
+    if not counts.changed and not counts.findings and not counts.manual:
+        lines += _nothing(result, counts, occasion)
+    elif counts.changed:
+        lines += _next(result, counts, occasion)
+    while lines and not lines[-1].text:
+        lines.pop()
+    return lines
+
+
+def show(lines: Iterable[Line], stream: TextIO, colour: bool) -> None:
+    """Print: wrapped and in colour on a terminal; elsewhere one line a paragraph, so that it can be searched."""
+    width = _width(stream) if stream.isatty() else None
+    if not colour:
+        stream.writelines(f"{text}\n" for line in lines for text in _wrapped(line, width))
+        return
+    # Only here: it takes longer to import than a small project to migrate.
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=stream, force_terminal=True, highlight=False, emoji=False, markup=False)
+    for line in lines:
+        for text in _wrapped(line, width):
+            console.print(Text(text, style=line.style), soft_wrap=True)
+
+
+def _width(stream: TextIO) -> int:
+    # Not shutil's: that measures stdout, which may be a file while stderr is a terminal.
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() else os.get_terminal_size(stream.fileno()).columns
+    return min(width or 80, 100)
+
+
+def _wrapped(line: Line, width: int | None) -> list[str]:
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line.text)
+    first = " " * line.indent
+    if width is None:
+        return [(first + text).rstrip()]
+    return textwrap.wrap(
+        text,
+        width=width,
+        initial_indent=first,
+        subsequent_indent=first + " " * line.hang,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [""]
+
+
+def _file(file: FileResult, mode: Mode) -> Iterator[Line]:
+    words = _EITHER_WAY | (_DONE if mode == "write" else _PLANNED)
+    edits = f", {_count(len(file.edits), 'edit')}" if file.edits else ""
+    yield Line(f"{file.path}: {words[file.status]}{edits}", f"bold {_STYLES[file.status]}")
+    for rule, edits_of_rule in _by_rule(file.edits).items():
+        yield Line(rule, "bold", indent=2)
+        for reason, numbers in edits_of_rule.items():
+            where = ("lines " if len(numbers) > 1 else "line ") + ", ".join(map(str, numbers))
+            yield Line(f"{where}: {reason}", indent=4, hang=4)
+
+
+def _by_rule(edits: Iterable[Edit]) -> dict[str, dict[str, list[int]]]:
+    """Lines by reason by rule, in order of first appearance."""
+    rules: dict[str, dict[str, list[int]]] = {}
+    for edit in edits:
+        reason = edit.reason if edit.confidence == "certain" else f"{edit.reason} ({edit.confidence})"
+        numbers = rules.setdefault(edit.rule, {}).setdefault(reason, [])
+        if edit.line not in numbers:
+            numbers.append(edit.line)
+    return rules
+
+
+def _findings(result: Result) -> list[Line]:
+    lines: list[Line] = []
+    for file in result.files:
+        for finding in file.findings:
+            lines.append(Line(f"[ ] {file.path}:{finding.line}: {finding.message}", indent=2, hang=4))
+            if finding.docs:
+                lines.append(Line(f"see docs/{finding.docs}", "dim", indent=6))
+    return [Line("Left to you:", "bold yellow"), *lines] if lines else []
+
+
+def _errors(result: Result) -> list[Line]:
+    failed = [
+        Line(f"{file.path}: {file.error}", indent=2, hang=4)
+        for file in result.files
+        if file.status == "error"
+    ]
+    return [Line("Not done:", "bold red"), *failed] if failed else []
+
+
+def _skipped(result: Result) -> list[Line]:
+    skipped = [Line(f"{path}: {reason}", "dim", indent=2, hang=4) for path, reason in result.skipped]
+    return [Line("Not looked into:", "bold"), *skipped] if skipped else []
+
+
+def _coverage(counts: Summary) -> list[Line]:
+    if not counts.touch_points:
+        return []
+    left = counts.touch_points_left
+    done = f"{counts.touch_points - left} of {_count(counts.touch_points, 'touch point')} done"
+    need = {0: "none needs you", 1: "1 needs you"}.get(left, f"{left} need you")
+    return [Line(f"{done}, {need}.", "bold", hang=2)]
+
+
+def _nothing(result: Result, counts: Summary, occasion: Occasion) -> Iterator[Line]:
+    where = ", ".join("the current directory" if path == "." else path for path in occasion.paths)
+    looked = f"looked at {_count(counts.scanned, 'Python file')} in {where}"
+    mentions = len(result.files) - counts.error
+    if mentions and occasion.selective:
+        yield Line(
+            f"Nothing selected: Speechmatics is in {_count(mentions, 'file')}, but no selected rule applies."
+        )
+        yield Line("'migrate --list-rules' names the rules that --select and --ignore take.")
+    elif mentions or (result.migrated and not counts.error):
+        yield Line(f"Nothing to migrate: already migrated ({looked}).")
+    elif counts.scanned:
+        yield Line(f"Nothing to migrate: no Speechmatics here ({looked}).")
+    elif not counts.error:
+        yield Line(f"Nothing to migrate: no Python files here (looked in {where}).")
+
+
+def _next(result: Result, counts: Summary, occasion: Occasion) -> Iterator[Line]:
+    steps: list[str] = []
+    if occasion.mode in ("preview", "check"):
+        steps.append(f"Nothing is written yet. To write it: {occasion.apply}")
+    if counts.findings:
+        steps.append("Work through the list above.")
+    packages = to_install(result.files)
+    if packages:
+        steps.append(f"Install what the new code imports: python -m pip install {' '.join(packages)}")
+    steps.append(f"Put your AssemblyAI key into the environment variable {KEY_VARIABLE}.")
+    yield Line()
+    yield Line("Next:", "bold")
+    for number, step in enumerate(steps, 1):
+        yield Line(f"{number}. {step}", indent=2, hang=3)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def wants_colour(choice: str, stream: TextIO) -> bool:
+    """Whether to colour what goes to `stream`, by ``--color`` first and the environment second."""
+    if choice != "auto":
+        return choice == "always"
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -1,0 +1,75 @@
+"""Runs the engine over the candidates, in this process or in several."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from migrator.options import Options
+from migrator.project import Candidate
+from migrator.result import FileResult
+
+# Up to here, starting processes takes longer than it saves.
+WORTH_PROCESSES = 20
+
+Migrate = Callable[[str, bytes, Options], FileResult]
+
+
+def default_jobs() -> int:
+    """The number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def migrate_all(
+    migrate: Migrate, candidates: Sequence[Candidate], options: Options, jobs: int
+) -> list[FileResult]:
+    """The results in the order of the candidates.
+
+    Args:
+        migrate: ``migrator.engine.migrate_source``.
+        candidates: what to migrate.
+        options: the same for all.
+        jobs: how many processes at most.
+    """
+    if jobs < 2 or len(candidates) <= WORTH_PROCESSES:
+        return [migrate(candidate.path, candidate.source, options) for candidate in candidates]
+    results = _in_processes(migrate, candidates, options, min(jobs, len(candidates)))
+    for index, candidate in enumerate(candidates):
+        if index not in results:
+            # A parser written in C can take its process down. Alone, each file shows whether it was the one.
+            alone = _in_processes(migrate, [candidate], options, 1)
+            crash = "the parser crashed on this file; please leave it out with --exclude"
+            results[index] = alone.get(0) or FileResult(candidate.path, "error", error=crash)
+    return [results[index] for index in range(len(candidates))]
+
+
+def _in_processes(
+    migrate: Migrate, candidates: Sequence[Candidate], options: Options, jobs: int
+) -> dict[int, FileResult]:
+    """Results by index; those that a crashed process took with it are missing."""
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
+    work = partial(_migrate_one, migrate, options)
+    results: dict[int, FileResult] = {}
+    executor = ProcessPoolExecutor(jobs, initializer=_leave_interrupts_to_the_parent)
+    try:
+        futures = [executor.submit(work, candidate) for candidate in candidates]
+        for index, future in enumerate(futures):
+            try:
+                results[index] = future.result()
+            except BrokenProcessPool:
+                continue
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+    return results
+
+
+def _migrate_one(migrate: Migrate, options: Options, candidate: Candidate) -> FileResult:
+    return migrate(candidate.path, candidate.source, options)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -10,9 +10,6 @@ from dataclasses import dataclass
 
 from migrator.result import FileResult, Result
 
-# The environment variable that rewritten programs and the drop-ins read the key from.
-KEY_VARIABLE = "ASSEMBLYAI_API_KEY"
-
 _DISTRIBUTIONS = {"websocket": "websocket-client", "shim": "speechmatics-to-assemblyai"}
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TextIO
 
-from migrator.report.summary import KEY_VARIABLE, Summary, summarise, to_install
+from migrator.report.summary import Summary, summarise, to_install
 from migrator.result import Edit, FileResult, Result
+from shim.settings import API_KEY_VARIABLE
 
 Mode = Literal["preview", "check", "write", "refused"]
 
@@ -185,7 +186,7 @@ def _next(result: Result, counts: Summary, occasion: Occasion) -> Iterator[Line]
     packages = to_install(result.files)
     if packages:
         steps.append(f"Install what the new code imports: python -m pip install {' '.join(packages)}")
-    steps.append(f"Put your AssemblyAI key into the environment variable {KEY_VARIABLE}.")
+    steps.append(f"Put your AssemblyAI key into the environment variable {API_KEY_VARIABLE}.")
     yield Line()
     yield Line("Next:", "bold")
     for number, step in enumerate(steps, 1):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shim.protocol.mapping.messages import is_number
 from shim.protocol.wire import NotJSON, dumps, loads
 
 
@@ -223,16 +224,11 @@ def update_configuration(fields: Mapping[str, Any]) -> str:
 
 
 def _whole(value: Any) -> int:
-    return round(value) if _is_number(value) else 0
+    return round(value) if is_number(value) else 0
 
 
 def _share(value: Any) -> float:
-    return min(1.0, max(0.0, float(value))) if _is_number(value) else 0.0
-
-
-def _is_number(value: Any) -> bool:
-    # NaN and infinities cannot come: the JSON reader refuses them.
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(min(1, max(0, value))) if is_number(value) else 0.0
 
 
 def _string(value: Any) -> str:
@@ -284,7 +280,7 @@ def _turn(message: dict[str, Any]) -> Turn:
         _share(message.get("end_of_turn_confidence")),
         _string(message.get("utterance")),
         _string_or_none(message.get("language_code")),
-        _share(language_confidence) if _is_number(language_confidence) else None,
+        _share(language_confidence) if is_number(language_confidence) else None,
         _string_or_none(message.get("speaker_label")),
     )
 
@@ -303,11 +299,11 @@ def _speaker_revision(message: dict[str, Any]) -> SpeakerRevision:
 
 
 def _heartbeat(message: dict[str, Any]) -> Heartbeat:
-    factor: Any = message.get("realtime_factor")
+    factor = message.get("realtime_factor")
     return Heartbeat(
         _whole(message.get("total_audio_received_ms")),
         _whole(message.get("total_duration_ms")),
-        float(factor) if _is_number(factor) else 0.0,
+        float(factor) if is_number(factor) else 0.0,
         _share(message.get("max_speech_probability")),
     )
 

@@ -441,7 +441,7 @@ def choose(language: str, override: str | None = None) -> LanguageChoice | None:
             FALLBACK_MODEL,
             (),
             f"{DEFAULT_MODEL} does not have {row.description} ({language}), so {FALLBACK_MODEL} is used. It detects the "
-            "language by itself: nothing holds it to this one. It tells no speakers apart.",
+            "language by itself: nothing holds it to this one.",
         )
     return None
 

@@ -6,7 +6,9 @@ Sources: the API references of both services; AssemblyAI's shapes as observed li
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
+from typing import Any, TypeGuard
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,9 @@ CLIENT_MESSAGES: dict[str, Message] = _by_name(
         "audio",
         "A binary frame on both sides; AssemblyAI takes 50 to 1000 ms a frame, and sends no acknowledgement.",
     ),
-    Message("AddChannelAudio", "", "One AssemblyAI session per channel; a session takes mono audio only."),
+    Message(
+        "AddChannelAudio", "", "A session takes mono audio only: open one AssemblyAI session per channel."
+    ),
     Message("EndOfStream", "Terminate", "`last_seq_no` is not needed; wait for Termination."),
     Message("EndOfChannel", "Terminate", "Ends the session of that channel."),
     Message(
@@ -202,11 +206,18 @@ def speaker_number(label: str | None) -> int:
     return number
 
 
+def is_number(value: Any) -> TypeGuard[int | float]:
+    """Whether a JSON value is a number that a float can hold; true and false are none."""
+    return (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+    )
+
+
 def seconds(milliseconds: int) -> float:
     """AssemblyAI's milliseconds as Speechmatics' seconds."""
     return milliseconds / 1000
 
 
 def milliseconds(seconds: float) -> int:
-    """Speechmatics' seconds as AssemblyAI's milliseconds, to the nearest."""
+    """Speechmatics' seconds as AssemblyAI's milliseconds, to the nearest whole one."""
     return round(seconds * 1000)

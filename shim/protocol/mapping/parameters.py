@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from shim.protocol.mapping import languages
 from shim.protocol.mapping.errors import quotable
-from shim.protocol.mapping.messages import milliseconds
+from shim.protocol.mapping.messages import is_number, milliseconds
 
 
 class Treatment(Enum):
@@ -79,7 +79,7 @@ class Notice:
 
 
 DEFAULT_SAMPLE_RATE = 16000
-"""Hertz, of what is sent to AssemblyAI where the program's audio has no rate that AssemblyAI takes."""
+"""Hertz, of what is sent to AssemblyAI for audio whose rate only its container tells."""
 MINIMUM_SAMPLE_RATE = 8000
 MAXIMUM_SAMPLE_RATE = 96000
 
@@ -119,7 +119,7 @@ _ROWS: tuple[Parameter, ...] = (
         "audio_format.sample_rate",
         Treatment.MAPPED,
         ("sample_rate",),
-        "In hertz on both sides. AssemblyAI takes 8000 to 96000; audio at another rate is resampled to 16000.",
+        "In hertz on both sides. AssemblyAI takes 8000 to 96000.",
     ),
     Parameter(
         _T + "language",
@@ -386,13 +386,9 @@ def _anything(value: Any) -> str | None:
     return None
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _number(least: float, most: float = math.inf) -> Check:
     wanted = f"a number from {least:g} to {most:g}" if most < math.inf else f"a number, {least:g} or more"
-    return lambda value: None if _is_number(value) and least <= value <= most else wanted
+    return lambda value: None if is_number(value) and least <= value <= most else wanted
 
 
 def _integer(least: int, most: float = math.inf) -> Check:
@@ -400,7 +396,7 @@ def _integer(least: int, most: float = math.inf) -> Check:
         f"a whole number from {least} to {most:g}" if most < math.inf else f"a whole number, {least} or more"
     )
     return lambda value: (
-        None if _is_number(value) and value == int(value) and least <= value <= most else wanted
+        None if is_number(value) and value == int(value) and least <= value <= most else wanted
     )
 
 
@@ -451,8 +447,7 @@ def _any_text(value: Any) -> str | None:
 CHECKS: dict[str, Check] = {
     "audio_format.type": _one_of("raw", "file"),
     "audio_format.encoding": _one_of(*ENCODINGS),
-    # Beyond any audio there is: a rate from outside must not make resampling expensive.
-    "audio_format.sample_rate": _integer(1000, 768000),
+    "audio_format.sample_rate": _integer(MINIMUM_SAMPLE_RATE, MAXIMUM_SAMPLE_RATE),
     _T + "language": _text,
     _T + "language_hints": _list_of(_text),
     _T + "language_hints_strict": _flag,
@@ -542,6 +537,11 @@ class _Configuration:
             type = "invalid_audio_type" if path.startswith("audio_format") else "invalid_config"
         self.notices.append(Notice("error", path, type, reason))
 
+    def require(self, path: str, advice: str) -> None:
+        """Refuse a configuration that lacks a key, unless it is refused already."""
+        if path not in self.values and not any(notice.level == "error" for notice in self.notices):
+            self.refuse(path, f"{path} is missing. {advice}")
+
     def warn(self, path: str, *details: object) -> None:
         """Note that a key is lost, in the words of the table."""
         row = PARAMETERS[path]
@@ -576,10 +576,7 @@ def query_parameters(
     """
     configuration = _Configuration("", start)
     facts = languages.model_named(model)
-    if _T + "language" not in configuration.values and not _refused(configuration):
-        configuration.refuse(
-            _T + "language", "transcription_config.language is missing. Say which language is spoken."
-        )
+    configuration.require(_T + "language", "Say which language is spoken.")
     query = {"speech_model": model}
     query.update(_audio(configuration))
     query.update(_language(configuration, facts))
@@ -604,23 +601,15 @@ _ALWAYS_LOST = tuple(
 )
 
 
-def _refused(configuration: _Configuration) -> bool:
-    return any(notice.level == "error" for notice in configuration.notices)
-
-
 def _audio(configuration: _Configuration) -> dict[str, str]:
     encoding, rate = "pcm_s16le", DEFAULT_SAMPLE_RATE
+    if any(path.startswith("audio_format.") for path in configuration.values):
+        configuration.require("audio_format.type", "Say raw or file.")
     if configuration.get("audio_format.type") == "raw":
         for key in ("encoding", "sample_rate"):
-            if f"audio_format.{key}" not in configuration.values and not _refused(configuration):
-                configuration.refuse(
-                    f"audio_format.{key}",
-                    f"audio_format.{key} is missing. Raw audio needs its encoding and sample rate.",
-                )
-        given = int(configuration.get("audio_format.sample_rate", DEFAULT_SAMPLE_RATE))
-        if MINIMUM_SAMPLE_RATE <= given <= MAXIMUM_SAMPLE_RATE:
-            rate = given
-            encoding = ENCODINGS[configuration.get("audio_format.encoding", "pcm_s16le")]
+            configuration.require(f"audio_format.{key}", "Raw audio needs its encoding and sample rate.")
+        rate = int(configuration.get("audio_format.sample_rate", DEFAULT_SAMPLE_RATE))
+        encoding = ENCODINGS[configuration.get("audio_format.encoding", "pcm_s16le")]
     return {"sample_rate": str(rate), "encoding": encoding}
 
 

@@ -82,8 +82,11 @@ class Recogniser:
         self._waiting: list[tuple[Token, ...]] = []
         self._horizon = FIRST_STEP
         self._final_end = 0.0
-        self._utterance_end = 0.0
+        self._word_end = 0.0
         self._in_utterance = False
+        self._seconds = 0.0
+        self._spoken_until = 0.0
+        self._speech_began = 0.0
 
     def advance(self, heard: Iterable[Heard], seconds: float, spoken_until: float) -> list[Message]:
         """Take what was heard and report the steps that are complete.
@@ -94,9 +97,13 @@ class Recogniser:
             spoken_until: the last moment at which somebody spoke, in seconds of audio.
         """
         self._take(heard)
+        was_speaking, speaking = self._spoken_until >= self._seconds, spoken_until > self._seconds
+        if speaking and not was_speaking:
+            self._speech_began = self._seconds
+        self._seconds, self._spoken_until = seconds, spoken_until
         messages: list[Message] = []
         while self._horizon + LAG <= seconds:
-            messages += self._step(self._horizon, spoken_until)
+            messages += self._step(self._horizon)
             self._horizon += STEP
         return messages
 
@@ -118,8 +125,6 @@ class Recogniser:
         for one in heard:
             if tokens := tuple(self._tokens(one)):
                 self._waiting.append(tokens)
-            self._utterance_end = one.end
-            self._in_utterance = True
 
     def _tokens(self, heard: Heard) -> Iterator[Token]:
         turn = self._scene.turns[heard.turn]
@@ -137,11 +142,15 @@ class Recogniser:
             if permitted is None or mark in permitted:
                 yield Token(mark, heard.end, heard.end, speaker, "previous")
 
-    def _step(self, horizon: float, spoken_until: float) -> list[Message]:
-        visible = [word for word in self._waiting if word[-1].end <= horizon]
+    def _step(self, horizon: float) -> list[Message]:
+        begun = [word for word in self._waiting if word[0].start < horizon]
+        visible = [word for word in begun if word[-1].end <= horizon]
+        speech_end = begun[-1][-1].end if begun else self._word_end
+        if self._speech_began < horizon:
+            speech_end = max(speech_end, self._spoken_until)
         trigger = self.config.silence_trigger
-        silence = horizon - max(self._utterance_end, spoken_until)
-        if trigger and self._in_utterance and silence >= trigger:
+        in_utterance = bool(trigger) and (self._in_utterance or bool(visible))
+        if in_utterance and horizon - speech_end >= trigger:
             messages = [*self._final(visible, horizon), *self._partial(horizon, horizon, ())]
             return [*messages, self._end_of_utterance(horizon)]
         # Half a step early: finals come as often before max_delay is over as after it.
@@ -150,14 +159,17 @@ class Recogniser:
         if due:
             final_end = due[-1][-1].end
             return [*self._final(due, final_end), *self._partial(final_end, horizon, visible[len(due) :])]
-        if self._waiting or spoken_until > horizon or (trigger and self._in_utterance):
+        if begun or speech_end > horizon or in_utterance:
             return self._partial(self._final_end, horizon, visible)
         return [*self._final((), horizon), *self._partial(horizon, horizon, ())]
 
     def _final(
         self, words: Sequence[tuple[Token, ...]], end: float, forced: bool = False
     ) -> Iterator[Message]:
-        self._waiting = self._waiting[len(words) :]
+        if words:
+            self._waiting = self._waiting[len(words) :]
+            self._word_end = words[-1][-1].end
+            self._in_utterance = True
         start, self._final_end = self._final_end, end
         tokens = [token for word in words for token in word]
         pieces = [tokens]
@@ -236,4 +248,4 @@ def join(tokens: Iterable[Token], delimiter: str) -> str:
 
 
 def _time(seconds: float) -> float:
-    return round(seconds, 2)
+    return round(float(seconds), 2)

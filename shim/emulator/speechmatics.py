@@ -126,7 +126,7 @@ class SpeechmaticsEmulator(Emulator):
         options: speed, faults, keys (the long-lived ones), tls, host, port and journal, as `Emulator` takes them.
 
     Attributes:
-        open_sessions: those between RecognitionStarted and EndOfTranscript, which Speechmatics would bill.
+        open_sessions: those that were started and have not come to their end, which Speechmatics would bill.
     """
 
     service: ClassVar[str] = "speechmatics"
@@ -377,12 +377,11 @@ class SpeechmaticsSession(Session):
         return [{"message": "Warning", "type": type, "reason": reason} for type, reason in found]
 
     def _started(self) -> Message:
-        info = language_pack_info(self._config.language)
         message: Message = {
             "message": "RecognitionStarted",
             "orchestrator_version": "2026.01.0+emulator",
             "id": str(uuid.uuid4()),
-            "language_pack_info": dict(sorted(info.items(), key=lambda item: _LANGUAGE_PACK_ORDER[item[0]])),
+            "language_pack_info": dict(sorted(language_pack_info(self._config.language).items())),
         }
         if self._config.channels:
             # The schema says channel_ids, the documentation's page channels.
@@ -571,14 +570,6 @@ class SpeechmaticsSession(Session):
 
     def _speak(self, message: Message, delay: float = 0.0) -> None:
         self.say(message, delay)
-
-
-_LANGUAGE_PACK_ORDER = {
-    key: place
-    for place, key in enumerate(
-        ("adapted", "itn", "language_description", "word_delimiter", "writing_direction")
-    )
-}
 
 
 def credential(request: Request) -> str:

@@ -64,7 +64,7 @@ CLIENT_MESSAGES: dict[str, Message] = _by_name(
     Message(
         "SetRecognitionConfig",
         "UpdateConfiguration",
-        "Only the turn silence can be changed; nothing answers.",
+        "The silence that ends a turn is updated; partials and delay are the drop-in's own matter. Nothing answers.",
     ),
     Message("ForceEndOfUtterance", "ForceEndpoint", "`timestamp` and `channel` have no counterpart."),
     Message(

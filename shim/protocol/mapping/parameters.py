@@ -105,8 +105,8 @@ _ROWS: tuple[Parameter, ...] = (
         "audio_format.type",
         Treatment.LOCAL,
         ("encoding", "sample_rate"),
-        "`raw` becomes `encoding` and `sample_rate`. `file`: AssemblyAI takes no WAV, MP3 or other container; the "
-        "drop-in decodes it and sends 16 kHz `pcm_s16le`. A missing `audio_format` means `file`.",
+        "`raw` becomes `encoding` and `sample_rate`. `file` (what a missing `audio_format` means): AssemblyAI takes no WAV, "
+        "MP3 or other container. The audio has to be decoded and sent as 16 kHz `pcm_s16le`.",
     ),
     Parameter(
         "audio_format.encoding",

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,12 +60,9 @@ def test_every_error_type_has_a_close_code() -> None:
     assert set(SPEECHMATICS_CLOSE_CODES) == {member.value for member in speechmatics.ErrorType}
 
 
-def test_messages_have_the_keys_of_captured_ones_in_their_order() -> None:
-    folder = os.environ.get("ORACLES")
-    if not folder:
-        pytest.skip("ORACLES does not name the folder of the captured sessions")
+def test_messages_have_the_keys_of_captured_ones_in_their_order(oracles: Path) -> None:
     captured: dict[str, dict[str, Any]] = {}
-    for line in (Path(folder) / "speechmatics-captured-session-1.jsonl").read_text("utf-8").splitlines():
+    for line in (oracles / "speechmatics-captured-session-1.jsonl").read_text("utf-8").splitlines():
         payload = json.loads(line)["payload"]
         captured[payload["message"]] = payload
     built = {message["message"]: message for message in MESSAGES[:6] if "forced" not in message}

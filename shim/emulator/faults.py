@@ -89,6 +89,15 @@ CONNECTION_FAULTS: dict[str, FaultKind] = {
 FAULTS: dict[str, dict[str, FaultKind]] = {
     "assemblyai": {
         **CONNECTION_FAULTS,
+        "refuse": FaultKind("instead of Begin, the error of this kind, then close", "1008", numeric=False),
+        "close-before-start": FaultKind(
+            "instead of Begin, a close frame of this code, without an error", "1011"
+        ),
+        "session-rate": FaultKind("refuse more than this many new sessions a minute with 1008", "5"),
+        "padded-times": FaultKind("turns seem to begin 1 s early and to end 0.24 s late, as seen in 2026-09"),
+        "final-words-only": FaultKind(
+            "the transcript of a Universal-Streaming partial lacks its last, non-final word"
+        ),
         "single-final": FaultKind("with format_turns, only the formatted final comes"),
         "unformatted-only": FaultKind("with format_turns, the formatted final never comes"),
         "no-empty-final": FaultKind("Universal-Streaming sends no empty final after Terminate"),
@@ -108,7 +117,9 @@ FAULTS: dict[str, dict[str, FaultKind]] = {
         "late-termination": FaultKind("Termination comes this many seconds late", "10"),
         "hang-after-terminate": FaultKind("after Terminate, finals but neither Termination nor a close"),
         "session-cap": FaultKind("sessions last this many seconds, then end with 3008", "5"),
-        "strict-pace": FaultKind("audio faster than real time is an error 3007"),
+        "strict-pace": FaultKind(
+            "audio more than this many seconds ahead of real time is an error 3007", "2"
+        ),
         "warning": FaultKind("send a Warning with this code", "1", timed=True),
     },
     "speechmatics": {

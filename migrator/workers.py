@@ -54,7 +54,7 @@ def _in_processes(
 
     work = partial(_migrate_one, migrate, options)
     results: dict[int, FileResult] = {}
-    executor = ProcessPoolExecutor(jobs, initializer=_leave_interrupts_to_the_parent)
+    executor = ProcessPoolExecutor(jobs, initializer=_end_quietly_when_interrupted)
     try:
         futures = [executor.submit(work, candidate) for candidate in candidates]
         for index, future in enumerate(futures):
@@ -71,5 +71,6 @@ def _migrate_one(migrate: Migrate, options: Options, candidate: Candidate) -> Fi
     return migrate(candidate.path, candidate.source, options)
 
 
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _end_quietly_when_interrupted() -> None:
+    # The terminal interrupts every process; the parent alone answers for it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,0 +1,118 @@
+"""What only a process of its own can show: interrupts, closed pipes, full disks, crashes."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from migrator import workers
+from migrator.options import Options
+from migrator.project import Candidate
+from migrator.result import FileResult
+
+HERE = Path(__file__).parent
+# Runs the command on the engine of conftest.py, or on one that says so and then works for ever.
+COMMAND = """
+import sys, threading, types
+import migrator
+from conftest import migrate_source
+
+def endless(path, source, options):
+    print("working", flush=True)
+    threading.Event().wait()
+
+engine = endless if sys.argv[1] == "endless" else migrate_source
+migrator.engine = types.SimpleNamespace(migrate_source=engine)
+sys.argv[:2] = ["migrate"]
+from migrator.cli import main
+sys.exit(main())
+"""
+
+
+@pytest.fixture
+def start(project):
+    """A function that starts the command in the project."""
+    started = []
+
+    def start(engine, *arguments, stdout=subprocess.PIPE):
+        process = subprocess.Popen(
+            [sys.executable, "-c", COMMAND, engine, *arguments],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[2])])},
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+@pytest.mark.parametrize("files", [1, 25], ids=["in one process", "in several"])
+def test_ctrl_c_ends_it_with_130_without_a_traceback_and_nothing_written(project, start, files):
+    root = project(*(f"file{number}.py" for number in range(files)))
+    before = {path: path.read_bytes() for path in root.iterdir()}
+    process = start("endless", "--write", "--jobs", "2")
+    assert process.stdout.readline() == "working\n"
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "migrate: interrupted; every file is whole, as it was or as it shall be\n"
+    assert {path: path.read_bytes() for path in root.iterdir()} == before
+
+
+def test_a_reader_that_has_enough_is_no_error(project, start):
+    line = b"HOST = 'eu2.rt.speechmatics.com'\n"
+    project("live.py", content=line * 3_000)
+    process = start("ordinary")
+    assert process.stdout.readline() == "--- a/live.py\n"
+    process.stdout.close()
+    err = process.stderr.read()
+    assert process.wait(timeout=60) == 0
+    assert "Traceback" not in err
+    assert "BrokenPipe" not in err
+    assert "to be rewritten" in err
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_output_that_cannot_be_written_is_one_line_with_status_3(project, start):
+    project("live.py")
+    with open("/dev/full", "w") as full:
+        process = start("ordinary", stdout=full)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert err == "migrate: [Errno 28] No space left on device\n"
+
+
+def crash_on_demand(path, source, options):
+    if b"CRASH" in source:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return FileResult(path, "native", source, source + b"\n")
+
+
+def test_a_file_that_crashes_the_parser_is_named_and_the_others_are_done():
+    candidates = [Candidate(f"{number}.py", b"CRASH" if number == 7 else b"x") for number in range(25)]
+    results = workers.migrate_all(crash_on_demand, candidates, Options(), jobs=2)
+    assert [result.path for result in results] == [candidate.path for candidate in candidates]
+    assert [result.path for result in results if result.status == "error"] == ["7.py"]
+    assert "crashed" in results[7].error
+
+
+def test_a_few_files_need_no_other_process(monkeypatch):
+    seen = []
+
+    def migrate_source(path, source, options):
+        seen.append(os.getpid())
+        return FileResult(path, "unchanged")
+
+    candidates = [Candidate(f"{number}.py", b"x") for number in range(workers.WORTH_PROCESSES)]
+    workers.migrate_all(migrate_source, candidates, Options(), jobs=8)
+    assert set(seen) == {os.getpid()}

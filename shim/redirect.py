@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from shim import settings
+from shim.background import background
 from shim.protocol.mapping.hosts import region_of
-from shim.server import background
 
 CLOSE_SECONDS = 1.8
 """Real seconds that closing a redirected connection may take in all."""
@@ -46,7 +46,7 @@ def is_redirected(url: str) -> bool:
 
 
 def drain(local_url: str) -> None:
-    """Begin to drain the session behind an address of `destination`; see `shim.server.BackgroundServer.drain`."""
+    """Begin to drain the session behind an address of `destination`; see `shim.background.BackgroundServer.drain`."""
     background.drain(local_url)
 
 

@@ -1,0 +1,124 @@
+"""A session server in a thread of this process, for programs whose own client library is led to it."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import secrets
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from shim.clock import Clock
+from shim.server import SessionServer
+from shim.session import DRAIN_SECONDS
+from shim.settings import Settings, current
+
+EXIT_SECONDS = 1.8
+"""Real seconds that the exit of the interpreter may wait for open sessions."""
+
+
+@dataclass(frozen=True)
+class _Thread:
+    """The thread in which a `BackgroundServer` runs."""
+
+    thread: threading.Thread
+    loop: asyncio.AbstractEventLoop
+    server: SessionServer
+    ended: asyncio.Event
+
+
+class BackgroundServer:
+    """A `SessionServer` in a daemon thread of this process, started at first use. Every method is thread-safe.
+
+    A forked child gets a server of its own. When the interpreter exits, open sessions have `EXIT_SECONDS` to end, so
+    that none stays open and billed.
+
+    Args:
+        settings: asked at every handshake.
+        clock: drives the deadlines and the pace of the sessions.
+    """
+
+    def __init__(self, settings: Callable[[], Settings] = current, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or Clock()
+        self._lock = threading.Lock()
+        self._running: _Thread | None = None
+
+    def local_url(self, original_url: str) -> str:
+        """The loopback address that stands for a Speechmatics address, for one connection.
+
+        Raises:
+            OSError: no loopback port can be opened.
+        """
+        with self._lock:
+            if self._running is None:
+                self._running = self._start()
+                self._stop_at_exit()
+            return self._running.server.local_url(original_url)
+
+    def drain(self, local_url: str) -> None:
+        """Begin to drain the session behind an address of `local_url`; does not wait for its end.
+
+        The client gets what is owed to it and then a normal close, at most `DRAIN_SECONDS` later.
+        """
+        running = self._running
+        if running is not None:
+            running.loop.call_soon_threadsafe(running.server.drain, local_url)
+
+    def stop(self) -> None:
+        """End the open sessions, then the thread, within `EXIT_SECONDS`. The next `local_url` starts a new one."""
+        with self._lock:
+            running, self._running = self._running, None
+        if running is None:
+            return
+        atexit.unregister(self.stop)
+        running.loop.call_soon_threadsafe(running.ended.set)
+        running.thread.join(EXIT_SECONDS)
+
+    def forget(self) -> None:
+        """In a forked child: the thread stayed with the parent."""
+        self._lock = threading.Lock()
+        self._running = None
+
+    def _start(self) -> _Thread:
+        started: Future[_Thread] = Future()
+
+        async def serve_until_ended() -> None:
+            server, ended = (
+                SessionServer(self._settings, self._clock, secrets.token_urlsafe(16)),
+                asyncio.Event(),
+            )
+            try:
+                await server.start()
+            except OSError as error:
+                started.set_exception(error)
+                return
+            started.set_result(_Thread(thread, asyncio.get_running_loop(), server, ended))
+            await ended.wait()
+            await server.stop(DRAIN_SECONDS)
+
+        thread = threading.Thread(
+            target=lambda: asyncio.run(serve_until_ended()), name="shim session server", daemon=True
+        )
+        thread.start()
+        return started.result()
+
+    def _stop_at_exit(self) -> None:
+        atexit.register(self.stop)
+        multiprocessing = sys.modules.get("multiprocessing")
+        if multiprocessing is not None and multiprocessing.parent_process() is not None:
+            # Worker processes end without the functions of atexit.
+            from multiprocessing.util import Finalize
+
+            Finalize(self, self.stop, exitpriority=0)
+
+
+background = BackgroundServer()
+"""The one of this process; whatever leads connections here shares it."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=background.forget)

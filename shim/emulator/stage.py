@@ -17,6 +17,7 @@ import contextlib
 import functools
 import importlib.abc
 import importlib.machinery
+import inspect
 import ipaddress
 import json
 import os
@@ -195,25 +196,36 @@ def _observe_websocket_client(module: ModuleType, recorder: Recorder) -> None:
 def _observe_websockets(
     module: ModuleType, recorder: Recorder, connection_class: str, host_of: Callable[[Any], str]
 ) -> None:
-    """Record in an asyncio client of ``websockets``; the servers of that package are left alone."""
+    """Record in a client of ``websockets``, asynchronous or not; the servers of that package are left alone."""
     connection = getattr(module, connection_class)
     receive, send = connection.recv, connection.send
 
-    @functools.wraps(receive)
-    async def recorded_receive(self: Any, *arguments: Any, **options: Any) -> Any:
-        message = await receive(self, *arguments, **options)
+    def note(direction: str, self: Any, message: Any) -> None:
         if isinstance(message, str):
-            recorder.write("received", host_of(self), message)
+            recorder.write(direction, host_of(self), message)
+
+    async def receive_later(self: Any, *arguments: Any, **options: Any) -> Any:
+        message = await receive(self, *arguments, **options)
+        note("received", self, message)
         return message
 
-    @functools.wraps(send)
-    async def recorded_send(self: Any, message: Any, *arguments: Any, **options: Any) -> None:
-        if isinstance(message, str):
-            recorder.write("sent", host_of(self), message)
-        await send(self, message, *arguments, **options)
+    def receive_now(self: Any, *arguments: Any, **options: Any) -> Any:
+        message = receive(self, *arguments, **options)
+        note("received", self, message)
+        return message
 
-    connection.recv = recorded_receive
-    connection.send = recorded_send
+    def recorded_send(self: Any, message: Any, *arguments: Any, **options: Any) -> Any:
+        # Of an asynchronous client this is a coroutine, which the program awaits.
+        note("sent", self, message)
+        return send(self, message, *arguments, **options)
+
+    asynchronous = inspect.iscoroutinefunction(receive)
+    connection.recv = functools.wraps(receive)(receive_later if asynchronous else receive_now)
+    connection.send = functools.wraps(send)(recorded_send)
+
+
+def _host_of_uri(connection: Any) -> str:
+    return str(connection.protocol.uri.host)
 
 
 def _trust_our_authority(module: ModuleType, recorder: Recorder) -> None:
@@ -232,9 +244,10 @@ ADAPTERS: dict[str, Callable[[ModuleType, Recorder], None]] = {
     "certifi.core": _trust_our_authority,
     "websocket._core": _observe_websocket_client,
     "websockets.asyncio.client": functools.partial(
-        _observe_websockets,
-        connection_class="ClientConnection",
-        host_of=lambda connection: connection.protocol.uri.host,
+        _observe_websockets, connection_class="ClientConnection", host_of=_host_of_uri
+    ),
+    "websockets.sync.client": functools.partial(
+        _observe_websockets, connection_class="ClientConnection", host_of=_host_of_uri
     ),
     "websockets.legacy.client": functools.partial(
         _observe_websockets,

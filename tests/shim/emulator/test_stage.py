@@ -51,6 +51,27 @@ LEGACY_WEBSOCKETS = WEBSOCKETS.replace("asyncio, websockets", "asyncio, websocke
     "websockets.connect", "websockets.legacy.client.connect"
 )
 
+SYNC_WEBSOCKETS = """
+from websockets.sync.client import connect
+with connect("wss://eu2.rt.speechmatics.com/v2") as ws:
+    ws.send('{"n": 1}'); ws.send(b"audio")
+    for message in ws:
+        print(message); break
+"""
+
+OWN_SERVER = """
+import asyncio, websockets
+async def echo(connection):
+    async for message in connection:
+        await connection.send(message)
+async def main():
+    async with websockets.serve(echo, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with websockets.connect(f"ws://127.0.0.1:{port}") as ws:
+            await ws.send("hello"); print(await ws.recv())
+asyncio.run(main())
+"""
+
 CERTIFI = """
 import ssl, certifi, websocket
 ws = websocket.create_connection("wss://eu2.rt.speechmatics.com/v2", sslopt={"ca_certs": certifi.where()})
@@ -122,8 +143,8 @@ def recorded(stage: Stage) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize(
     "program",
-    [APP, CONNECTION, WEBSOCKETS, LEGACY_WEBSOCKETS],
-    ids=["WebSocketApp", "create_connection", "websockets", "websockets.legacy"],
+    [APP, CONNECTION, WEBSOCKETS, LEGACY_WEBSOCKETS, SYNC_WEBSOCKETS],
+    ids=["WebSocketApp", "create_connection", "websockets", "websockets.legacy", "websockets.sync"],
 )
 def test_a_program_reaches_the_given_server_and_its_text_messages_are_recorded(
     run: Run, stage: Stage, program: str
@@ -136,6 +157,23 @@ def test_a_program_reaches_the_given_server_and_its_text_messages_are_recorded(
         ("received", HOST, '{"heard": {"n": 1}}'),
     ]
     assert lines[0]["time"] < lines[1]["time"]
+
+
+@pytest.mark.environment
+def test_an_older_library_in_another_environment_is_recorded_too(
+    stage: Stage, environment_python: Callable[[str], Path], tmp_path: Path
+) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(APP)
+    command = stage.command(script, python=environment_python("websocket-client-1.8.0"))
+    subprocess.run(command, env=stage.environment(os.environ), check=True, capture_output=True, timeout=60)
+    assert [line["direction"] for line in recorded(stage)] == ["sent", "received"]
+
+
+def test_servers_that_the_program_runs_itself_are_not_recorded(run: Run, stage: Stage) -> None:
+    finished = run(OWN_SERVER)
+    assert finished.stdout == "hello\n", finished.stderr
+    assert [line["direction"] for line in recorded(stage)] == ["sent", "received"]
 
 
 def test_a_program_that_names_certifi_trusts_our_authority(run: Run) -> None:

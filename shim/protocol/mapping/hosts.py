@@ -67,6 +67,9 @@ SPEECHMATICS_HOSTS: dict[str, SpeechmaticsHost] = {
     )
 }
 
+DEFAULT_SPEECHMATICS_URL = "wss://eu2.rt.speechmatics.com/v2"
+"""Where the official SDKs connect to when nobody says where."""
+
 MANAGEMENT_HOST = "mp.speechmatics.com"
 """Gives out Speechmatics' temporary keys."""
 

@@ -390,18 +390,24 @@ LANGUAGES: dict[str, Language] = {
 }
 
 
+_SOUNDS_LIKE = {
+    "whisper": FALLBACK_MODEL,
+    "universal-streaming": "universal-streaming-multilingual",
+    "u3-": "u3-rt-pro",
+}
+
+
 def model_named(name: str) -> Model:
-    """The facts of a model. A name that is not in the table gets those of the default model's family or, when it
-    sounds like an older family, of that one, but no language list (an empty set: nothing is known of it)."""
+    """The facts of a model.
+
+    A name that is not in the table gets those of the known model that it sounds like, else those of the default model,
+    and an empty set of languages: nothing is known of them.
+    """
     known = MODELS.get(name)
     if known:
         return known
-    if "whisper" in name:
-        like = MODELS[FALLBACK_MODEL]
-    elif name.startswith("universal-streaming"):
-        like = MODELS["universal-streaming-multilingual"]
-    else:
-        like = MODELS[DEFAULT_MODEL]
+    sounds_like = (like for start, like in _SOUNDS_LIKE.items() if name.startswith(start))
+    like = MODELS[next(sounds_like, DEFAULT_MODEL)]
     return Model(name, like.family, frozenset(), like.parameters, like.updates, "not in the table")
 
 

@@ -526,8 +526,12 @@ class _Configuration:
                 self.refuse(path, f"{path or 'The message'} has to be an object.", "invalid_message")
                 return
             for key, item in value.items():
-                if path or key != "message":
-                    yield from self._read(f"{path}.{key}" if path else str(key), item)
+                inner = f"{path}.{key}" if path else key
+                if not key or "." in key or "[" in key:
+                    # A path of its own making must not pass for a key that it is not.
+                    yield inner
+                elif inner != "message":
+                    yield from self._read(inner, item)
         elif path not in PARAMETERS:
             yield path
 
@@ -652,7 +656,7 @@ def _vocabulary(configuration: _Configuration) -> dict[str, str]:
         configuration.warn(path, f"{len(terms) - len(usable)} of {len(terms)} terms")
     pronounced = sum(1 for item in items if isinstance(item, Mapping) and item.get("sounds_like"))
     if pronounced:
-        configuration.warn(path + "[].sounds_like", f"{pronounced} terms")
+        configuration.warn(path + "[].sounds_like", f"{pronounced} of {len(items)} terms")
     return {"keyterms_prompt": _json(usable)} if usable else {}
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shim.emulator.assemblyai_configuration import Configuration
 from shim.protocol import speechmatics
 from shim.protocol.mapping.languages import MODELS
 from shim.protocol.mapping.parameters import (
@@ -291,6 +292,21 @@ def test_models_that_write_plain_text_are_asked_for_punctuation(model: str) -> N
     assert query(start(), model)["format_turns"] == "true"
 
 
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("language", ["en", "ar_en", "multi", "pl"])
+def test_the_emulated_service_takes_what_is_sent(model: str, language: str) -> None:
+    everything = start(
+        language=language,
+        diarization="speaker",
+        speaker_diarization_config={"max_speakers": 10},
+        conversation_config={"end_of_utterance_silence_trigger": 0.01},
+        additional_vocab=["Zoë", *(f"{number} " + "x" * 46 for number in range(100))],
+        domain="medical",
+    )
+    parameters = query(everything, model)
+    Configuration.from_query({name: (value,) for name, value in parameters.items()})
+
+
 def test_silence_in_seconds_alone_ends_the_turn_in_milliseconds() -> None:
     parameters = query(start(conversation_config={"end_of_utterance_silence_trigger": 0.75}))
     assert (parameters["min_turn_silence"], parameters["max_turn_silence"]) == ("750", "750")
@@ -432,6 +448,14 @@ def test_keys_that_nobody_knows_are_named_in_one_warning() -> None:
     assert unknown[0].level == "warning"
     for path in ("transcription_config.colour", "mood", "translation_config.tone"):
         assert path in unknown[0].reason
+
+
+@pytest.mark.parametrize("key", ["transcription_config.language", "", "additional_vocab[].content"])
+def test_a_key_that_looks_like_a_path_is_an_unknown_key(key: str) -> None:
+    nested = {"language": "de", "transcription_config": {"language": "de"}}
+    (notice,) = notices({**start(), key: nested})
+    assert "Not known" in notice.reason
+    assert query_parameters({**start(), key: nested}, MODEL)[0] == query(start())
 
 
 def test_very_many_unknown_keys_make_a_short_warning() -> None:

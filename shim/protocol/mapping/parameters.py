@@ -284,7 +284,8 @@ _ROWS: tuple[Parameter, ...] = (
         Treatment.MAPPED,
         ("min_turn_silence", "max_turn_silence"),
         "Seconds become milliseconds. Both are set to the same value, so that the silence alone ends the turn, as with "
-        "Speechmatics. 0 switches EndOfUtterance off and leaves AssemblyAI's own turns.",
+        "Speechmatics. 0 switches EndOfUtterance off and leaves AssemblyAI's own turns. Below 0.5 s a pause inside a number may "
+        "split it.",
         "{} has no silence settings: EndOfUtterance comes where the model itself ends a turn.",
     ),
     Parameter(

@@ -83,6 +83,7 @@ class Wants:
         utterances: EndOfUtterance is wanted (a silence trigger above 0).
         max_delay: seconds that a word may wait to become final, when the program said so.
         fixed: ``max_delay_mode`` is ``fixed``: `max_delay` counts even in the middle of a sentence.
+        speakers_result: a SpeakersResult is wanted at the end.
     """
 
     def __init__(self) -> None:
@@ -90,6 +91,7 @@ class Wants:
         self.utterances = False
         self.max_delay: float | None = None
         self.fixed = False
+        self.speakers_result = False
 
     def read(self, config: Mapping[str, Any]) -> None:
         """Take over the keys that ``config`` has; the others stay as they are."""
@@ -100,6 +102,9 @@ class Wants:
             self.max_delay = _positive(config["max_delay"])
         if "max_delay_mode" in config:
             self.fixed = config["max_delay_mode"] == "fixed"
+        diarization = config.get("speaker_diarization_config")
+        if isinstance(diarization, Mapping) and diarization.get("get_speakers") is True:
+            self.speakers_result = True
         conversation = config.get("conversation_config")
         if isinstance(conversation, Mapping) and "end_of_utterance_silence_trigger" in conversation:
             self.utterances = _positive(conversation["end_of_utterance_silence_trigger"]) is not None

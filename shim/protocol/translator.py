@@ -137,7 +137,6 @@ class Translator:
         self._forced_by_program = False
         self._forced_by_delay = False
         self._said_flexible = False
-        self._speakers_at_end = False
         self._draining = False
 
     # ---- What the owner asks
@@ -273,7 +272,7 @@ class Translator:
         return self._done(now)
 
     def _done(self, now: float) -> list[Effect]:
-        if self._link is Link.READY:
+        if self._link in (Link.READY, Link.TERMINATING) and self._state is not State.ENDED:
             self._release(now)
         effects, self._effects = self._effects, []
         return effects
@@ -345,7 +344,7 @@ class Translator:
         reason = "AssemblyAI has no speaker identifiers. SpeakersResult is empty."
         self._warn(WarningType.SPEAKER_ID, reason)
         if message.get("final") is True:
-            self._speakers_at_end = True
+            self._wants.speakers_result = True
         else:
             self._send(speechmatics.speakers_result())
 
@@ -530,7 +529,7 @@ class Translator:
         self._close_client(mapping.close_code, SPEECHMATICS_CLOSE_REASONS[mapping.close_code])
 
     def _end_of_transcript(self, now: float) -> None:
-        if self._speakers_at_end:
+        if self._wants.speakers_result:
             self._send(speechmatics.speakers_result())
         self._send(speechmatics.end_of_transcript())
         self._state = State.ENDED

@@ -69,7 +69,7 @@ class Turns:
 
     def turn(self, message: Turn) -> list[Step]:
         """What a Turn brings."""
-        words: Sequence[Word] = message.words
+        words = _with_speaker(message)
         ends = message.end_of_turn
         steps: list[Step] = []
         turn = self._current
@@ -119,7 +119,7 @@ class Turns:
         if turn is None or turn.order != message.order:
             return []
         self._previous = None
-        turn.words = message.words
+        turn.words = _with_speaker(message)
         late = self._remaining(turn)
         return [Step(late, self.open_words)] if late else []
 
@@ -155,6 +155,13 @@ def _new_marks(given: str, word: Word) -> list[Word]:
     if not marks or take_apart(given).after:
         return []
     return [replace(word, text=marks, start=word.end)]
+
+
+def _with_speaker(message: Turn) -> Sequence[Word]:
+    # Words that say nothing of their speaker have that of their turn, which is otherwise the majority's.
+    if message.speaker is None or all(word.speaker for word in message.words):
+        return message.words
+    return [word if word.speaker else replace(word, speaker=message.speaker) for word in message.words]
 
 
 def _words_of_text(text: str, turn: _Turn) -> list[Word]:

@@ -15,7 +15,7 @@ class NotJSON(ValueError):
     """The text is not the JSON that was expected. The message never repeats the text."""
 
 
-_LONGEST_INTEGER = 18  # digits that certainly fit into 64 bits
+_LONGEST_INTEGER = 19  # digits; about what fits into 64 bits
 
 
 def _finite(number: str) -> float:
@@ -26,7 +26,7 @@ def _finite(number: str) -> float:
 
 
 def _whole(number: str) -> int | float:
-    return int(number) if len(number) <= _LONGEST_INTEGER else _finite(number)
+    return int(number) if len(number.lstrip("-")) <= _LONGEST_INTEGER else _finite(number)
 
 
 def _refuse(constant: str) -> float:

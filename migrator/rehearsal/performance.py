@@ -82,14 +82,18 @@ class Rehearsal:
             self._folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="rehearsal-")))
             old_hosts = [*SPEECHMATICS_HOSTS, MANAGEMENT_HOST]
             new_hosts = [host.name for host in ASSEMBLYAI_HOSTS.values()]
-            authority = CertificateAuthority.create(self._folder / "tls", [*old_hosts, *new_hosts])
-            self.speechmatics = resources.enter_context(SpeechmaticsEmulator(self.scene, tls=authority))
+            authority = CertificateAuthority.create(self._folder / "tls")
+            self.speechmatics = resources.enter_context(
+                SpeechmaticsEmulator(self.scene, tls=authority.certificate(old_hosts))
+            )
             self.assemblyai = resources.enter_context(
-                AssemblyAIEmulator(self.scene, keys={self.assemblyai_key}, tls=authority)
+                AssemblyAIEmulator(
+                    self.scene, keys={self.assemblyai_key}, tls=authority.certificate(new_hosts)
+                )
             )
             self._hosts = dict.fromkeys(old_hosts, ("127.0.0.1", self.speechmatics.port))
             self._hosts |= dict.fromkeys(new_hosts, ("127.0.0.1", self.assemblyai.port))
-            self._ca_file = authority.file
+            self._ca_file = authority.ca_file
             self._resources = resources.pop_all()
         return self
 

@@ -278,6 +278,7 @@ class SpeechmaticsSession(Session):
         self._last_audio = 0.0
         self._ended = False
         self._speakers_wanted = False
+        self._late: list[asyncio.Task[None]] = []
         # ForceEndOfUtterance with a moment that the audio has not reached yet, by channel.
         self._forced_at: dict[str | None, float] = {}
 
@@ -305,15 +306,15 @@ class SpeechmaticsSession(Session):
         # Faults are sent at once; what was said before them comes first.
         await self.said()
         if fault.name == "warning":
-            self._speak(
+            self.say(
                 {"message": "Warning", "type": fault.argument, "reason": "the emulator was told to warn"}
             )
         elif fault.name == "info":
-            self._speak(
+            self.say(
                 {"message": "Info", "type": fault.argument, "reason": "broadcast", "quality": "broadcast"}
             )
         elif fault.name == "large-message":
-            self._speak({"message": "Info", "type": "recognition_quality", "reason": "x" * (1 << 20)})
+            self.say({"message": "Info", "type": "recognition_quality", "reason": "x" * (1 << 20)})
         else:
             await super().happen(fault)
 
@@ -343,12 +344,12 @@ class SpeechmaticsSession(Session):
             recogniser = Recogniser(self.scene, self._config, faults, name)
             self._channels[name] = AudioChannel(self.scene, recogniser, self._config.audio)
         self.socket.bytes_per_second = self._config.audio.bytes_per_second
-        self._speak(self._usage(), INFO_AFTER)
+        self.say(self._usage(), INFO_AFTER)
         for warning in self._early_warnings():
-            self._speak(warning)
+            self.say(warning)
         await self.said()
         await self.may_start()
-        self._speak(self._started(), STARTED_AFTER_INFO)
+        self.say(self._started(), STARTED_AFTER_INFO)
         await self.said()
         self._last_audio = self.clock.now()
         await self.audio_reached(0)
@@ -402,7 +403,7 @@ class SpeechmaticsSession(Session):
             self._last_audio = self.clock.now()
             if self._ended:
                 reason = "audio was added after EndOfStream; it is ignored"
-                self._speak({"message": "Warning", "type": "add_audio_after_eos", "reason": reason})
+                self.say({"message": "Warning", "type": "add_audio_after_eos", "reason": reason})
                 return
         self._ended = self._ended or name == "EndOfStream"
         self._queue.put_nowait(item)
@@ -443,9 +444,20 @@ class SpeechmaticsSession(Session):
                 self._transcribe(channel.recogniser.force(self._forced_at.pop(name)))
             await self.audio_reached(channel.seconds)
         if "missing-acks" not in self.faults:
-            delay = self.faults.get("delayed-acks")
             for _ in range(2 if "surplus-acks" in self.faults else 1):
-                self._speak(_acknowledgement(name, channel.count), delay.number if delay else 0.0)
+                self._acknowledge(_acknowledgement(name, channel.count))
+
+    def _acknowledge(self, message: Message) -> None:
+        delayed = self.faults.get("delayed-acks")
+        if delayed is None:
+            self.say(message)
+        else:
+            self._late.append(self.spawn(self._send_late(message, delayed.number)))
+
+    async def _send_late(self, message: Message, delay: float) -> None:
+        """Send a message that other ones may overtake."""
+        await self.clock.sleep(delay)
+        await self.socket.send(message)
 
     async def _add_channel_audio(self, message: Message) -> None:
         name = self._channel_of(message)
@@ -478,7 +490,7 @@ class SpeechmaticsSession(Session):
         for channel in self._channels.values():
             self._transcribe(channel.finish())
         if self._speakers_wanted or self._config.final_speakers:
-            self._speak(self._speakers())
+            self.say(self._speakers())
         self._channels = {}
 
     async def _force(self, message: Message) -> None:
@@ -501,7 +513,7 @@ class SpeechmaticsSession(Session):
         if message.get("final"):
             self._speakers_wanted = True
         else:
-            self._speak(self._speakers())
+            self.say(self._speakers())
 
     def _speakers(self) -> Message:
         labels = {
@@ -529,15 +541,16 @@ class SpeechmaticsSession(Session):
     async def _finish(self) -> None:
         if "hang-after-end" in self.faults:
             await asyncio.Event().wait()
+        await asyncio.gather(*self._late)
         late = self.faults.get("late-end")
-        self._speak({"message": "EndOfTranscript"}, late.number if late else 0.0)
+        self.say({"message": "EndOfTranscript"}, late.number if late else 0.0)
         await self.said()
         self.emulator.open_sessions.discard(self)
         await self.clock.sleep(CLOSED_AFTER)
         await self.socket.close(1000)
 
     async def _fail(self, type: str, reason: str, close: bool = True) -> None:
-        self._speak({"message": "Error", "type": type, "reason": reason})
+        self.say({"message": "Error", "type": type, "reason": reason})
         await self.said()
         if close:
             code = SPEECHMATICS_CLOSE_CODES.get(type, 1011)
@@ -559,17 +572,14 @@ class SpeechmaticsSession(Session):
             if passed < len(limit.warnings):
                 left = limit.warnings[passed]
                 reason = limit.warning.format(left=left, passed=round(moments[passed] / 60))
-                self._speak({"message": "Warning", "type": limit.type, "reason": reason})
+                self.say({"message": "Warning", "type": limit.type, "reason": reason})
             passed += 1
         await self._fail(limit.type, limit.error)
 
     def _transcribe(self, messages: Iterable[Message]) -> None:
         if not self.muted:
             for message in messages:
-                self._speak(message)
-
-    def _speak(self, message: Message, delay: float = 0.0) -> None:
-        self.say(message, delay)
+                self.say(message)
 
 
 def credential(request: Request) -> str:

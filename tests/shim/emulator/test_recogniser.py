@@ -124,6 +124,26 @@ def test_the_end_of_an_utterance_follows_the_last_final_and_an_empty_partial_of_
         assert 0.5 - CLOSE <= moment - said <= 0.5 + STEP + CLOSE
 
 
+def test_speech_that_has_just_begun_does_not_hide_the_silence_before_it() -> None:
+    spoken = Scene(
+        "made",
+        "en",
+        Path("none.wav"),
+        (Turn("A", (Word("one.", 0.4, 0.75), Word("extraordinarily.", 1.2, 2.4))),),
+    )
+    settings = config(enable_partials=True, conversation_config={"end_of_utterance_silence_trigger": 0.2})
+    messages = listen(spoken, Recogniser(spoken, settings), 1.4)
+    assert [m["metadata"]["start_time"] for m in messages if m["message"] == "EndOfUtterance"] == [1.0]
+
+
+def test_no_final_covers_a_word_that_is_still_being_spoken() -> None:
+    spoken = Scene("made", "en", Path("none.wav"), (Turn("A", (Word("extraordinarily.", 0.5, 2.4),)),))
+    messages = listen(spoken, Recogniser(spoken, config()), 4)
+    (final,) = (m for m in messages if m["results"])
+    before = [m for m in messages[: messages.index(final)] if m["message"] == "AddTranscript"]
+    assert max(m["metadata"]["end_time"] for m in before) <= 0.5 + STEP
+
+
 def test_no_utterance_ends_before_somebody_spoke_or_twice_in_one_silence() -> None:
     spoken = scene("A: one.")
     settings = config(conversation_config={"end_of_utterance_silence_trigger": 0.2})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -49,11 +50,17 @@ def noise(tmp_path: Path) -> tuple[Path, np.ndarray]:
     return path, samples
 
 
-def gone(path: Path, timeout: float = 15.0) -> bool:
+def eventually(condition: Callable[[], bool], timeout: float = 15.0) -> bool:
     until = time.monotonic() + timeout
-    while path.exists() and time.monotonic() < until:
+    while not condition() and time.monotonic() < until:
         time.sleep(0.02)
-    return not path.exists()
+    return condition()
+
+
+def command_lines() -> Iterator[str]:
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            yield path.read_text(errors="replace")
 
 
 @pytest.fixture
@@ -107,7 +114,8 @@ def test_it_is_cleaned_up_when_its_owner_is_killed(temporary_folder: Path) -> No
     owner.send_signal(signal.SIGKILL)
     owner.wait()
     owner.stdout.close()
-    assert gone(folder)
+    assert eventually(lambda: not folder.exists())
+    assert eventually(lambda: not any(str(folder) in line for line in command_lines()))
 
 
 @pytest.mark.microphone

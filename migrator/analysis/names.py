@@ -1,0 +1,444 @@
+"""Names and values of one source: what a name is bound to, where it is used, and what an expression is worth.
+
+A deliberate under-approximation: whatever is not understood is `UNKNOWN`, and a rule that needs it gives up.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+Scope = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.expr
+
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_MUTATORS = frozenset(
+    {
+        "update",
+        "setdefault",
+        "pop",
+        "popitem",
+        "clear",
+        "append",
+        "extend",
+        "insert",
+        "remove",
+        "sort",
+        "reverse",
+    }
+)
+
+
+class _Unknown:
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN: Final = _Unknown()
+"""The value of an expression that this analysis cannot tell."""
+
+
+@dataclass(eq=False)
+class Binding:
+    """A variable, or an attribute name of the source's objects.
+
+    Attributes:
+        name: as written.
+        scope: where it lives; None for an attribute, which is one binding for all objects of the source.
+        stores: nodes that bind it: names, attributes, parameters, import aliases, definitions.
+        loads: expressions that read it.
+    """
+
+    name: str
+    scope: ast.AST | None
+    stores: list[ast.AST] = field(default_factory=list)
+    loads: list[ast.expr] = field(default_factory=list)
+
+
+class Names:
+    """Parents, scopes and bindings of a tree."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.tree = tree
+        self.parents: dict[ast.AST, ast.AST] = {}
+        for node in ast.walk(tree):
+            for child in ast.iter_child_nodes(node):
+                self.parents[child] = node
+        self._declared: dict[tuple[ast.AST, str], ast.AST] = {}
+        self._variables: dict[tuple[ast.AST, str], Binding] = {}
+        self.attributes: dict[str, Binding] = {}
+        self._collect()
+
+    def _collect(self) -> None:
+        nodes = list(ast.walk(self.tree))
+        for node in nodes:
+            if isinstance(node, ast.Global):
+                self._declared.update(((self.scope(node), name), self.tree) for name in node.names)
+            elif isinstance(node, ast.Nonlocal):
+                self._declared.update(((self.scope(node), name), UNRESOLVED) for name in node.names)
+        loads: list[ast.Name] = []
+        for node in nodes:
+            match node:
+                case ast.Name(ctx=ast.Load()):
+                    loads.append(node)
+                case ast.Name(id=name):
+                    self._store(name, node)
+                case ast.arg(arg=name):
+                    self._variable(self._argument_scope(node), name).stores.append(node)
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                    self._store(name, node)
+                case ast.alias(name=name, asname=asname):
+                    self._store(asname or name.split(".")[0], node)
+                case (
+                    ast.ExceptHandler(name=str(name))
+                    | ast.MatchAs(name=str(name))
+                    | ast.MatchStar(name=str(name))
+                ):
+                    self._store(name, node)
+                case ast.Attribute(attr=name, ctx=context):
+                    binding = self.attributes.setdefault(name, Binding(name, None))
+                    (binding.loads if isinstance(context, ast.Load) else binding.stores).append(node)
+        for load in loads:
+            found = self._lookup(load, load.id)
+            if found:
+                found.loads.append(load)
+
+    def scope(self, node: ast.AST) -> ast.AST:
+        """The function, class, comprehension or module in which a node's names are looked up."""
+        child, parent = node, self.parents.get(node)
+        while parent is not None:
+            if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef):
+                if child in parent.body:
+                    return parent
+            elif isinstance(parent, ast.Lambda):
+                if child is parent.body:
+                    return parent
+            elif isinstance(parent, ast.ClassDef):
+                if child in parent.body:
+                    return parent
+            elif isinstance(parent, _COMPREHENSIONS) and not (
+                isinstance(child, ast.comprehension)
+                and child is parent.generators[0]
+                and self._inside(node, child.iter)
+            ):
+                return parent
+            child, parent = parent, self.parents.get(parent)
+        return self.tree
+
+    def _inside(self, node: ast.AST, ancestor: ast.AST) -> bool:
+        current: ast.AST | None = node
+        while current is not None and current is not ancestor:
+            current = self.parents.get(current)
+        return current is not None
+
+    def _argument_scope(self, node: ast.arg) -> ast.AST:
+        parent = self.parents[node]
+        while not isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            parent = self.parents[parent]
+        return parent
+
+    def _variable(self, scope: ast.AST, name: str) -> Binding:
+        return self._variables.setdefault((scope, name), Binding(name, scope))
+
+    def _store(self, name: str, node: ast.AST) -> None:
+        scope = self.scope(node)
+        if isinstance(self.parents.get(node), ast.NamedExpr):
+            while isinstance(scope, _COMPREHENSIONS):
+                scope = self.scope(scope)
+        declared = self._declared.get((scope, name))
+        if declared is UNRESOLVED:
+            outer = self._enclosing_function(scope)
+            while outer is not None and (outer, name) not in self._variables:
+                outer = self._enclosing_function(outer)
+            declared = outer
+        self._variable(declared or scope, name).stores.append(node)
+        if isinstance(scope, ast.ClassDef) and isinstance(node, ast.Name):
+            self.attributes.setdefault(name, Binding(name, None)).stores.append(node)
+
+    def _enclosing_function(self, scope: ast.AST) -> ast.AST | None:
+        current: ast.AST | None = self.parents.get(scope)
+        while current is not None and not isinstance(
+            current, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+        ):
+            current = self.parents.get(current)
+        return current
+
+    def _lookup(self, node: ast.AST, name: str) -> Binding | None:
+        scope: ast.AST = self.scope(node)
+        first = True
+        while True:
+            if self._declared.get((scope, name)) is self.tree:
+                return self._variables.get((self.tree, name))
+            if (scope, name) in self._variables and (first or not isinstance(scope, ast.ClassDef)):
+                return self._variables[scope, name]
+            if scope is self.tree:
+                return None
+            first = False
+            scope = self.scope(scope)
+
+    def lookup(self, node: ast.AST, name: str) -> Binding | None:
+        """What a name means where a node stands; None for a builtin or an unknown name."""
+        return self._lookup(node, name)
+
+    def binding(self, expression: ast.AST) -> Binding | None:
+        """The binding that a name or attribute expression reads or writes."""
+        match expression:
+            case ast.Name(id=name):
+                return self._lookup(expression, name)
+            case ast.Attribute(attr=name):
+                return self.attributes.get(name)
+        return None
+
+    def bindings(self) -> Iterator[Binding]:
+        """All variables and attributes of the source."""
+        yield from self._variables.values()
+        yield from self.attributes.values()
+
+    def ancestors(self, node: ast.AST) -> Iterator[ast.AST]:
+        """Parents of a node, the nearest first."""
+        current = self.parents.get(node)
+        while current is not None:
+            yield current
+            current = self.parents.get(current)
+
+    def statement(self, node: ast.AST) -> ast.stmt:
+        """The innermost statement that holds a node."""
+        current = node
+        while not isinstance(current, ast.stmt):
+            current = self.parents[current]
+        return current
+
+    def function(self, node: ast.AST) -> Function | None:
+        """The innermost function that holds a node."""
+        for parent in self.ancestors(node):
+            if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                return parent
+        return None
+
+    def block(self, statement: ast.stmt) -> list[ast.stmt]:
+        """The list of statements in which a statement stands."""
+        parent = self.parents[statement]
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(parent, name, None)
+            if isinstance(block, list) and statement in block:
+                return block
+        raise AssertionError("a statement stands in a block of its parent")
+
+    def assigned(self, binding: Binding) -> list[ast.expr]:
+        """Values assigned to a binding, without the ``None`` of a placeholder; unknown stores count as well.
+
+        A store whose value is not one expression (a parameter, a loop variable, unpacking, ``+=``) appears as the
+        storing node itself where that is an expression, so that the list is never shorter than the truth.
+        """
+        values = []
+        for store in binding.stores:
+            value = self.stored_value(store)
+            if isinstance(value, ast.Constant) and value.value is None and len(binding.stores) > 1:
+                continue
+            values.append(value if value is not None else _opaque(store))
+        return values
+
+    def stored_value(self, store: ast.AST) -> ast.expr | None:
+        """The expression that a plain assignment gives to the stored name or attribute; None for other stores."""
+        match self.parents.get(store):
+            case ast.Assign(targets=targets, value=value) if store in targets:
+                return value
+            case ast.AnnAssign(target=target, value=value) if target is store:
+                return value
+            case ast.NamedExpr(value=value):
+                return value
+        return None
+
+    def resolve(self, expression: ast.expr) -> ast.expr:
+        """Follow names and attributes that are assigned once to the expression behind them."""
+        for _ in range(20):
+            binding = self.binding(expression)
+            if binding is None:
+                return expression
+            values = self.assigned(binding)
+            if len(values) != 1 or isinstance(values[0], _Opaque) or values[0] is expression:
+                return expression
+            expression = values[0]
+        return expression
+
+    def mutated(self, binding: Binding) -> bool:
+        """Whether the object behind a binding may be changed in place by this source."""
+        for load in binding.loads:
+            match self.parents.get(load):
+                case ast.Subscript(value=value, ctx=ast.Store() | ast.Del()) if value is load:
+                    return True
+                case ast.Attribute(attr=method) if method in _MUTATORS:
+                    return True
+                case ast.AugAssign():
+                    return True
+        return False
+
+    def value(self, expression: ast.expr | None) -> Any:
+        """What an expression is worth, when that follows from literals of this source alone; else `UNKNOWN`.
+
+        Tuples come as lists.
+        """
+        match expression:
+            case ast.Constant(value=value):
+                return value
+            case ast.Name() | ast.Attribute():
+                binding = self.binding(expression)
+                resolved = self.resolve(expression)
+                if binding is None or isinstance(resolved, ast.Name | ast.Attribute) or self.mutated(binding):
+                    return UNKNOWN
+                return self.value(resolved)
+            case ast.JoinedStr(values=parts):
+                return _joined(self.value(part) for part in parts)
+            case ast.FormattedValue(value=inner, conversion=-1, format_spec=None):
+                value = self.value(inner)
+                return value if value is UNKNOWN else str(value)
+            case ast.BinOp(left=left, op=operator, right=right):
+                return _operate(operator, self.value(left), self.value(right))
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                value = self.value(operand)
+                return -value if isinstance(value, int | float) else UNKNOWN
+            case ast.Tuple(elts=items) | ast.List(elts=items):
+                values = [self.value(item) for item in items]
+                return UNKNOWN if any(value is UNKNOWN for value in values) else values
+            case ast.Dict(keys=keys, values=values):
+                return self._dictionary(keys, values)
+            case ast.Subscript(value=container, slice=index):
+                holder, key = self.value(container), self.value(index)
+                try:
+                    return UNKNOWN if holder is UNKNOWN or key is UNKNOWN else holder[key]
+                except (LookupError, TypeError):
+                    return UNKNOWN
+            case ast.Call(func=ast.Attribute(value=template, attr="format"), args=args, keywords=keywords):
+                return self._format(template, args, keywords)
+            case ast.Call(func=ast.Name(id="int"), args=[argument], keywords=[]):
+                value = self.value(argument)
+                return int(value) if isinstance(value, int | float) else UNKNOWN
+        return UNKNOWN
+
+    def _dictionary(self, keys: list[ast.expr | None], values: list[ast.expr]) -> Any:
+        result = {}
+        for key_node, value_node in zip(keys, values, strict=True):
+            key, value = self.value(key_node), self.value(value_node)
+            if key_node is None or key is UNKNOWN or value is UNKNOWN or isinstance(key, list | dict):
+                return UNKNOWN
+            result[key] = value
+        return result
+
+    def _format(self, template: ast.expr, args: list[ast.expr], keywords: list[ast.keyword]) -> Any:
+        text = self.value(template)
+        values = [self.value(argument) for argument in args]
+        named = {keyword.arg: self.value(keyword.value) for keyword in keywords}
+        if (
+            not isinstance(text, str)
+            or None in named
+            or any(v is UNKNOWN for v in [*values, *named.values()])
+        ):
+            return UNKNOWN
+        try:
+            return text.format(*values, **{str(name): value for name, value in named.items()})
+        except (LookupError, ValueError, TypeError, AttributeError):
+            return UNKNOWN
+
+    def calls_of(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.Call] | None:
+        """Calls of a function or method of this source; None when it is also used in another way."""
+        binding = self.attributes.get(function.name) if self._is_method(function) else None
+        loads = list(binding.loads) if binding else []
+        variable = self._variables.get((self.scope(function), function.name))
+        if variable and not self._is_method(function):
+            if len(variable.stores) != 1:
+                return None
+            loads += variable.loads
+        calls = []
+        for load in loads:
+            parent = self.parents[load]
+            if not (isinstance(parent, ast.Call) and parent.func is load):
+                return None
+            calls.append(parent)
+        return calls
+
+    def _is_method(self, function: ast.AST) -> bool:
+        return isinstance(self.parents.get(function), ast.ClassDef)
+
+    def definition(self, expression: ast.expr) -> Function | None:
+        """The function of this source that an expression names: a lambda, a function or a method of ``self``."""
+        match expression:
+            case ast.Lambda():
+                return expression
+            case ast.Name(id=name):
+                binding = self._lookup(expression, name)
+                stores = binding.stores if binding else []
+                if len(stores) == 1 and isinstance(stores[0], ast.FunctionDef | ast.AsyncFunctionDef):
+                    return stores[0]
+                resolved = self.resolve(expression)
+                return resolved if isinstance(resolved, ast.Lambda) else None
+            case ast.Attribute(value=ast.Name(), attr=name):
+                methods = [
+                    node
+                    for node in ast.walk(self.tree)
+                    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+                    and node.name == name
+                    and self._is_method(node)
+                ]
+                return methods[0] if len(methods) == 1 else None
+        return None
+
+    def parameters(self, function: Function) -> list[ast.arg]:
+        """Positional parameters of a function, without the ``self`` of a method."""
+        parameters = [*function.args.posonlyargs, *function.args.args]
+        is_static = not isinstance(function, ast.Lambda) and any(
+            isinstance(decorator, ast.Name) and decorator.id == "staticmethod"
+            for decorator in function.decorator_list
+        )
+        return parameters[1:] if self._is_method(function) and not is_static else parameters
+
+    def parameter_binding(self, parameter: ast.arg) -> Binding:
+        """The variable that a parameter is."""
+        return self._variable(self._argument_scope(parameter), parameter.arg)
+
+
+UNRESOLVED: Final = ast.Pass()
+"""Marks a name that is declared ``nonlocal`` until its function is found."""
+
+
+class _Opaque(ast.expr):
+    """Stands for a value that no expression of the source spells."""
+
+
+def _opaque(store: ast.AST) -> ast.expr:
+    node = _Opaque()
+    node.store = store  # type: ignore[attr-defined]
+    return node
+
+
+def is_opaque(expression: ast.expr) -> bool:
+    """Whether an expression of `Names.assigned` stands for a store without one."""
+    return isinstance(expression, _Opaque)
+
+
+def _joined(parts: Iterator[Any]) -> Any:
+    texts = list(parts)
+    return "".join(texts) if all(isinstance(text, str) for text in texts) else UNKNOWN
+
+
+def _operate(operator: ast.operator, left: Any, right: Any) -> Any:
+    if left is UNKNOWN or right is UNKNOWN:
+        return UNKNOWN
+    try:
+        match operator:
+            case ast.Add():
+                return left + right
+            case ast.Sub():
+                return left - right
+            case ast.Mult() if isinstance(left, int | float) and isinstance(right, int | float):
+                return left * right
+            case ast.Div():
+                return left / right
+            case ast.FloorDiv():
+                return left // right
+            case ast.Mod() if isinstance(left, str):
+                return left % (tuple(right) if isinstance(right, list) else right)
+    except (TypeError, ValueError, ArithmeticError):
+        return UNKNOWN
+    return UNKNOWN

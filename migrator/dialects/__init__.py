@@ -1,0 +1,1 @@
+"""What Speechmatics code looks like, one module per dialect."""

@@ -1,0 +1,169 @@
+"""What rules propose, and the one pass that applies it to a text."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from migrator.analysis.names import Names
+from migrator.analysis.source import Source
+from migrator.result import Confidence
+
+
+@dataclass(frozen=True)
+class Change:
+    """Replace a span of the source by a text; an empty span inserts, an empty text deletes.
+
+    Line ends in ``text`` are written ``\\n`` and take the file's form when the change is applied.
+    """
+
+    start: int
+    end: int
+    text: str
+    reason: str
+    confidence: Confidence = "certain"
+
+
+@dataclass(frozen=True)
+class Removal:
+    """Remove a statement with the comments that belong to it; its block keeps a ``pass`` when nothing else is left."""
+
+    statement: ast.stmt
+    reason: str
+    confidence: Confidence = "certain"
+
+
+@dataclass(frozen=True)
+class Need:
+    """The new code uses an imported name: ``import module``, or ``from module import name``."""
+
+    module: str
+    name: str = ""
+
+    @property
+    def bound(self) -> str:
+        """The name that the import binds."""
+        return self.name or self.module
+
+
+@dataclass(frozen=True)
+class Note:
+    """Tell a person what is different now, or what is theirs to do; the rewrite stands."""
+
+    line: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """What prevents the rewrite of the unit, as the second half of the sentence "not rewritten, because ...".\""""
+
+    line: int
+    message: str
+
+
+Proposal = Change | Removal | Need | Note | Obstacle
+
+
+class OverlapError(Exception):
+    """Two changes claim the same characters."""
+
+
+def lower_removals(source: Source, names: Names, removals: Sequence[Removal]) -> list[tuple[Removal, Change]]:
+    """Removals as changes of the text. One inside another needs none of its own."""
+    removed = {id(removal.statement) for removal in removals}
+    lowered = []
+    for removal in removals:
+        statement = removal.statement
+        if any(id(parent) in removed for parent in names.ancestors(statement)):
+            continue
+        block = names.block(statement)
+        is_whole_block = all(id(other) in removed for other in block) and not isinstance(
+            names.parents[statement], ast.Module
+        )
+        if is_whole_block and statement is block[-1]:
+            start, end, text = source.start(statement), source.end(statement), "pass"
+        else:
+            (start, end), text = statement_span(source, names, statement), ""
+        lowered.append((removal, Change(start, end, text, removal.reason, removal.confidence)))
+    return lowered
+
+
+def statement_span(source: Source, names: Names, statement: ast.stmt) -> tuple[int, int]:
+    """The lines of a statement: its own, the comments right above it, and the blank lines that it leaves without use.
+
+    A statement that shares its line with another is only its own text with the semicolon.
+    """
+    start, end = source.start(statement), source.end(statement)
+    first, last = source.line_of(start), source.line_of(end)
+    before = source.text[source.line_start(first) : start]
+    after = source.text[end : source.line_start(last + 1)].strip()
+    if before.strip() or (after and not after.startswith("#")):
+        return _shared_line_span(source, start, end)
+    block = names.block(statement)
+    # The last line that belongs to something else
+    if statement is not block[0]:
+        floor = source.line_of(source.end(block[block.index(statement) - 1]))
+    else:
+        parent = names.parents[statement]
+        floor = source.line_of(source.start(parent)) if isinstance(parent, ast.stmt) else 0
+    while first - 1 > floor and _is_own_comment(source, first - 1, before):
+        first -= 1
+    following = source.line_text(last + 1).strip() if last < len(source.line_starts) else ""
+    if not following:
+        while first - 1 > floor and not source.line_text(first - 1).strip():
+            first -= 1
+    return source.line_start(first), source.line_start(last + 1)
+
+
+def _is_own_comment(source: Source, line: int, indentation: str) -> bool:
+    text = source.line_text(line)
+    return text.startswith(indentation + "#")
+
+
+def _shared_line_span(source: Source, start: int, end: int) -> tuple[int, int]:
+    text = source.text
+    after = end
+    while after < len(text) and text[after] in " \t":
+        after += 1
+    if after < len(text) and text[after] == ";":
+        after += 1
+        while after < len(text) and text[after] in " \t":
+            after += 1
+        return start, after
+    before = start
+    while before > 0 and text[before - 1] in " \t":
+        before -= 1
+    if before > 0 and text[before - 1] == ";":
+        return before - 1, end
+    raise OverlapError(
+        f"line {source.line_of(start)}: a statement shares its line in a way that is not understood"
+    )
+
+
+def comments_above(source: Source, statement: ast.stmt) -> int:
+    """Offset of the line where the comments right above a statement begin; the statement's line without any."""
+    line = source.line_of(source.start(statement))
+    indentation = source.indentation(statement)
+    while line > 1 and _is_own_comment(source, line - 1, indentation):
+        line -= 1
+    return source.line_start(line)
+
+
+def apply(source: Source, changes: Iterable[Change]) -> str:
+    """The text after all changes, in one pass.
+
+    Insertions at one place keep the order in which they come; an identical change that comes twice counts once.
+
+    Raises:
+        OverlapError: two changes claim the same characters.
+    """
+    unique = list(dict.fromkeys((change.start, change.end, change.text) for change in changes))
+    pieces, position = [], 0
+    for start, end, text in sorted(unique, key=lambda change: (change[0], change[1])):
+        if start < position:
+            raise OverlapError(f"line {source.line_of(start)}: two rules change the same text")
+        pieces += [source.text[position:start], text.replace("\n", source.newline)]
+        position = end
+    return "".join([*pieces, source.text[position:]])

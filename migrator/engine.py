@@ -1,0 +1,158 @@
+"""One source in, its result out: facts, decision, edits applied once, and the result analysed again."""
+
+from __future__ import annotations
+
+import ast
+
+from migrator import unit
+from migrator.analysis.scan import TouchPoint, touch_points
+from migrator.analysis.source import Source, SourceError
+from migrator.dialects import others, websocket_client
+from migrator.dialects.websocket_client import Session
+from migrator.edits import Obstacle, OverlapError
+from migrator.options import Options
+from migrator.result import FileResult, Finding
+from migrator.rules import other
+from migrator.unit import Rewrite
+
+
+def migrate_source(path: str, source: bytes, options: Options) -> FileResult:
+    """What becomes of one file.
+
+    Never raises because of what the file holds: what cannot be decoded, parsed or kept byte for byte is a result of
+    status ``error`` with line and column; what cannot be rewritten with certainty gets the drop-in or a finding.
+
+    Args:
+        path: as it is to be shown.
+        source: the bytes of the file.
+    """
+    try:
+        return _migrate(path, Source(source), source, options)
+    except SourceError as error:
+        return FileResult(path, "error", before=source, after=source, error=str(error))
+    except RecursionError:
+        return FileResult(
+            path, "error", before=source, after=source, error="line 1: nested too deeply to be analysed"
+        )
+
+
+def _migrate(path: str, source: Source, data: bytes, options: Options) -> FileResult:
+    points = touch_points(source)
+    if not points or uses_drop_in(source.tree):
+        return FileResult(path, "unchanged", data, data)
+    foreign = list(others.recognise(source))
+    session = websocket_client.recognise(source)
+    findings = [
+        unit.finding(found.line, other.OTHER_DIALECT.id, f"uses {found.what}; nothing is changed here")
+        for found in foreign
+    ]
+    if session is None:
+        findings = findings or [_mention(points[0])]
+        return FileResult(path, "manual", data, data, (), tuple(findings), len(points), len(points))
+    foreign_points = sum(point.kind == "import" for point in points)
+    if options.to == "shim":
+        return _result(path, source, "shim", unit.shimmed(source), findings, points, foreign_points)
+    rewrite = _verified(session, options)
+    rewrite.obstacles += [Obstacle(found.line, f"the file also uses {found.what}") for found in foreign]
+    if not rewrite.obstacles:
+        return _result(path, source, "native", rewrite, rewrite.findings, points, 0)
+    reasons = [
+        unit.finding(obstacle.line, other.NOT_REWRITTEN.id, f"not rewritten, because {obstacle.message}")
+        for obstacle in rewrite.obstacles
+    ]
+    if options.to == "auto":
+        return _result(
+            path, source, "shim", unit.shimmed(source), [*findings, *reasons], points, foreign_points
+        )
+    if options.partial and not foreign and _parses(source, rewrite.text):
+        left = len(touch_points(Source(source.encode(rewrite.text))))
+        return _result(path, source, "manual", rewrite, [*rewrite.findings, *reasons], points, left)
+    return FileResult(
+        path, "manual", data, data, (), tuple(sorted([*findings, *reasons])), len(points), len(points)
+    )
+
+
+def _result(
+    path: str,
+    source: Source,
+    status: str,
+    rewrite: Rewrite,
+    findings: list[Finding],
+    points: tuple[TouchPoint, ...],
+    left: int,
+) -> FileResult:
+    assert status in ("native", "shim", "manual")
+    return FileResult(
+        path,
+        status,  # type: ignore[arg-type]
+        source.encode(source.text),
+        source.encode(rewrite.text),
+        tuple(rewrite.edits),
+        tuple(sorted(set(findings))),
+        len(points),
+        left,
+    )
+
+
+def _mention(point: TouchPoint) -> Finding:
+    what = {
+        "host": "the address",
+        "message": "the message",
+        "environment": "the variable",
+        "import": "the module",
+    }
+    return unit.finding(
+        point.line,
+        other.OTHER_DIALECT.id,
+        f"names {what[point.kind]} {point.text}, but opens no connection that is known here; nothing is changed",
+    )
+
+
+def uses_drop_in(tree: ast.Module) -> bool:
+    """Whether a source uses the drop-ins already."""
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.ImportFrom)
+            and node.level == 0
+            and (node.module or "").split(".")[0] == "shim"
+        ):
+            return True
+        if isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "shim" for alias in node.names):
+            return True
+    return False
+
+
+def _verified(session: Session, options: Options) -> Rewrite:
+    """The rewrite, with an obstacle when its result does not hold: it must compile and have no Speechmatics left."""
+    source = session.source
+    try:
+        rewrite = unit.native(session, options)
+    except (OverlapError, AssertionError, ValueError, LookupError) as error:
+        return Rewrite(
+            source.text, obstacles=[Obstacle(1, f"the rules do not understand this program ({error!r})")]
+        )
+    if rewrite.obstacles:
+        return rewrite
+    try:
+        after = Source(source.encode(rewrite.text))
+        compile(rewrite.text, "<rewritten>", "exec", dont_inherit=True)
+    except (SourceError, SyntaxError, UnicodeEncodeError) as error:
+        rewrite.obstacles.append(Obstacle(1, f"the rewritten program would not compile ({error})"))
+        return rewrite
+    for point in touch_points(after):
+        line = _line_before(source, point)
+        rewrite.obstacles.append(Obstacle(line, f"{point.text} is used in a way that no rule covers"))
+    return rewrite
+
+
+def _line_before(source: Source, point: TouchPoint) -> int:
+    """The line of the old source that has the same mention."""
+    return next((old.line for old in touch_points(source) if old.text == point.text), 1)
+
+
+def _parses(source: Source, text: str) -> bool:
+    try:
+        Source(source.encode(text))
+    except (SourceError, UnicodeEncodeError):
+        return False
+    return True

@@ -1,0 +1,54 @@
+"""The rules: what each rewrite does and why, in the order in which they propose.
+
+To add a rule: write a module with a function that takes the facts (`Session`) and the rewrite (`Plan`) and yields
+proposals, describe it in a `Rule`, and put it into its place in `CONNECTION`. A rule never changes anything itself, and
+an `Obstacle` from any of them keeps the whole unit as it is.
+"""
+
+from __future__ import annotations
+
+from migrator.rules import (
+    audio,
+    authorization,
+    connection_parameters,
+    drop_in,
+    end_of_session,
+    endpoint,
+    errors,
+    imports,
+    leftovers,
+    messages,
+    no_counterpart,
+    other,
+    prose,
+    separators,
+    sequence_numbers,
+    temporary_token,
+    transcripts,
+)
+from migrator.rules.rule import Rule
+
+CONNECTION: tuple[Rule, ...] = (
+    # Branches that go come first, so that nobody rewrites what stands in them.
+    no_counterpart.RULE,
+    sequence_numbers.RULE,
+    endpoint.RULE,
+    connection_parameters.RULE,
+    temporary_token.RULE,
+    authorization.RULE,
+    messages.RULE,
+    transcripts.RULE,
+    separators.RULE,
+    errors.RULE,
+    audio.FORMAT,
+    audio.CHUNK,
+    end_of_session.RULE,
+    # The last ones look at what the others leave.
+    leftovers.RULE,
+    imports.RULE,
+    prose.RULE,
+)
+"""Applied all together or not at all."""
+
+CATALOGUE: dict[str, Rule] = {rule.id: rule for rule in (*CONNECTION, drop_in.RULE, *other.RULES)}
+"""Every rule by its id."""

@@ -1,0 +1,293 @@
+"""The Authorization header: Bearer and the Speechmatics key become the AssemblyAI key alone."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from migrator.analysis.names import Names, is_opaque
+from migrator.rules import endpoint
+from migrator.rules.code import literal, replace
+from migrator.rules.rule import Change, Need, Note, Obstacle, Plan, Proposal, Rule, Session
+
+KEY_VARIABLE = "ASSEMBLYAI_API_KEY"
+_BEARER = re.compile(r"Bearer\s+", re.IGNORECASE)
+_REASON = "AssemblyAI takes the key without Bearer"
+
+
+def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
+    """The header of the connection."""
+    connection = session.connection
+    assert connection is not None
+    found = endpoint.address(session)
+    has_token = not isinstance(found, str) and found[2] is not None
+    if connection.header is None:
+        if not has_token:
+            yield Obstacle(
+                connection.call.lineno, "no key is seen: neither a header nor ?jwt= in the address"
+            )
+        return
+    value = header_value(session.names, connection.header)
+    if value is None:
+        if not has_token:
+            yield Obstacle(
+                connection.header.lineno, "the Authorization header is built in a way that is not understood"
+            )
+        return
+    yield from without_bearer(session, value)
+
+
+def header_value(names: Names, header: ast.expr) -> ast.expr | None:
+    """The expression that holds ``Bearer ...`` in a header given as a dict, or as a list or tuple of texts or pairs."""
+    resolved = names.resolve(header)
+    if isinstance(resolved, ast.Dict):
+        pairs = list(zip(resolved.keys, resolved.values, strict=True))
+        return next((value for key, value in pairs if _is_authorization(names, key)), None)
+    if isinstance(resolved, ast.List | ast.Tuple):
+        for item in resolved.elts:
+            item = names.resolve(item)
+            if (
+                isinstance(item, ast.Tuple | ast.List)
+                and len(item.elts) == 2
+                and _is_authorization(names, item.elts[0])
+            ):
+                return item.elts[1]
+            if _leading_text(item).lower().startswith("authorization:"):
+                return item
+    return None
+
+
+def _is_authorization(names: Names, key: ast.expr | None) -> bool:
+    value = names.value(key)
+    return isinstance(value, str) and value.lower() == "authorization"
+
+
+def _leading_text(expression: ast.expr) -> str:
+    match expression:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=[first, *_]):
+            return _leading_text(first)
+        case ast.BinOp(left=left):
+            return _leading_text(left)
+        case ast.Call(func=ast.Attribute(value=template, attr="format")):
+            return _leading_text(template)
+    return ""
+
+
+def without_bearer(session: Session, value: ast.expr) -> Iterator[Proposal]:
+    """A value that begins with ``Bearer``, or with ``Authorization: Bearer``, without that word; and its key."""
+    source, names = session.source, session.names
+    value = names.resolve(value)
+    text = _leading_text(value)
+    match = _BEARER.search(text)
+    if not match:
+        yield Obstacle(value.lineno, f"{source.segment(value)[:40]} does not begin with Bearer")
+        return
+    prefix = text[: match.start()]
+    key: ast.expr | None = None
+    rest = text[match.end() :]
+    match value:
+        case ast.Constant():
+            yield from _literal_key(session, value, prefix)
+            return
+        case ast.JoinedStr(values=[_, ast.FormattedValue(value=inner)]) if not rest:
+            key = inner
+        case ast.BinOp(op=ast.Add(), left=ast.Constant(), right=right) if not rest:
+            key = right
+        case ast.BinOp(op=ast.Mod(), left=ast.Constant(), right=right) if rest == "%s":
+            is_tuple = isinstance(right, ast.Tuple) and len(right.elts) == 1
+            key = right.elts[0] if isinstance(right, ast.Tuple) and is_tuple else right
+        case ast.Call(func=ast.Attribute(value=ast.Constant()), args=[argument], keywords=[]) if rest in (
+            "{}",
+            "{0}",
+        ):
+            key = argument
+    if key is None:
+        yield Obstacle(value.lineno, f"{source.segment(value)[:40]} is no known spelling of a Bearer token")
+        return
+    if prefix:
+        start = source.text.index("Bearer", source.start(value))
+        end = start + len(match.group())
+        yield Change(start, end, "", _REASON)
+    else:
+        inner = key if not isinstance(key, ast.BinOp | ast.IfExp | ast.BoolOp) else None
+        text = source.segment(key) if inner is not None else f"({source.segment(key)})"
+        yield replace(source, value, text, _REASON)
+    yield from key_source(session, key, set())
+
+
+def _literal_key(session: Session, value: ast.Constant, prefix: str) -> Iterator[Proposal]:
+    source = session.source
+    text = f'os.environ["{KEY_VARIABLE}"]'.replace('"', source.quote)
+    if prefix:
+        text = f"{literal(source, prefix)} + {text}"
+    yield replace(source, value, text, "the key in the source is one of Speechmatics")
+    yield Need("os")
+    yield _put_the_key(value.lineno)
+
+
+def _put_the_key(line: int) -> Note:
+    return Note(
+        line,
+        f"the key stood in the source; put an AssemblyAI key into the environment variable {KEY_VARIABLE} and withdraw "
+        "the Speechmatics key",
+    )
+
+
+def key_source(session: Session, key: ast.expr, seen: set[int]) -> Iterator[Proposal]:
+    """Follow a key to where it comes from: that place has to give the AssemblyAI key."""
+    source, names = session.source, session.names
+    if id(key) in seen:
+        return
+    seen.add(id(key))
+    match key:
+        case ast.Constant(value=str(text)):
+            # An empty default is a placeholder; anything else would be sent to AssemblyAI.
+            if text:
+                new = f'os.environ["{KEY_VARIABLE}"]'.replace('"', source.quote)
+                yield replace(source, key, new, "the key in the source is one of Speechmatics")
+                yield Need("os")
+                yield _put_the_key(key.lineno)
+            return
+        case ast.Constant():
+            return
+        case ast.BoolOp(values=values):
+            for value in values:
+                yield from key_source(session, value, seen)
+            return
+        case ast.Call(func=ast.Attribute(value=inner, attr="strip" | "rstrip"), args=[]):
+            yield from key_source(session, inner, seen)
+            return
+    variable = environment_variable(names, key)
+    if variable is not None:
+        yield from _renamed_variable(session, key, variable)
+        return
+    binding = names.binding(key)
+    values = names.assigned(binding) if binding else []
+    if not values:
+        yield Note(key.lineno, f"{source.segment(key)[:40]} has to give an AssemblyAI key now")
+        return
+    for value in values:
+        if is_opaque(value):
+            yield from _parameter(session, value, key, seen)
+        else:
+            yield from key_source(session, value, seen)
+
+
+def _parameter(session: Session, value: ast.expr, key: ast.expr, seen: set[int]) -> Iterator[Proposal]:
+    source, names = session.source, session.names
+    store = getattr(value, "store", None)
+    function = names.parents.get(names.parents.get(store, store)) if isinstance(store, ast.arg) else None
+    if not isinstance(store, ast.arg) or not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+        yield Note(key.lineno, f"{source.segment(key)[:40]} has to give an AssemblyAI key now")
+        return
+    default = _default(function, store)
+    if default is not None:
+        yield from key_source(session, default, seen)
+    arguments = _arguments(session, function, store)
+    for argument in arguments:
+        yield from key_source(session, argument, seen)
+    if not arguments:
+        yield Note(
+            store.lineno, f"callers of {function.name}() have to give an AssemblyAI key as {store.arg} now"
+        )
+
+
+def _default(function: ast.FunctionDef | ast.AsyncFunctionDef, parameter: ast.arg) -> ast.expr | None:
+    positional = [*function.args.posonlyargs, *function.args.args]
+    if parameter in positional:
+        index = positional.index(parameter) - len(positional) + len(function.args.defaults)
+        return function.args.defaults[index] if index >= 0 else None
+    if parameter in function.args.kwonlyargs:
+        return function.args.kw_defaults[function.args.kwonlyargs.index(parameter)]
+    return None
+
+
+def _arguments(
+    session: Session, function: ast.FunctionDef | ast.AsyncFunctionDef, parameter: ast.arg
+) -> list[ast.expr]:
+    """What the calls in this source give for a parameter; a constructor is called by the name of its class."""
+    names = session.names
+    owner = names.parents[function]
+    called = owner.name if isinstance(owner, ast.ClassDef) and function.name == "__init__" else function.name
+    parameters = names.parameters(function)
+    found = []
+    for node in ast.walk(session.source.tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if name != called:
+            continue
+        index = parameters.index(parameter) if parameter in parameters else len(node.args)
+        by_name = [keyword.value for keyword in node.keywords if keyword.arg == parameter.arg]
+        found += by_name or node.args[index : index + 1]
+    return found
+
+
+def environment_variable(names: Names, expression: ast.expr) -> ast.expr | None:
+    """The argument that names the variable in ``os.environ[...]``, ``os.environ.get(...)`` or ``os.getenv(...)``."""
+    match expression:
+        case ast.Subscript(value=ast.Attribute(attr="environ") | ast.Name(id="environ"), slice=name):
+            return name
+        case ast.Call(
+            func=ast.Attribute(value=ast.Attribute(attr="environ") | ast.Name(id="environ"), attr="get"),
+            args=[name, *_],
+        ):
+            return name
+        case ast.Call(func=ast.Attribute(attr="getenv") | ast.Name(id="getenv"), args=[name, *_]):
+            return name
+    return None
+
+
+def _renamed_variable(session: Session, key: ast.expr, name: ast.expr) -> Iterator[Proposal]:
+    source, names = session.source, session.names
+    defaults = key.args[1:] if isinstance(key, ast.Call) else []
+    default = names.value(defaults[0]) if defaults else None
+    if isinstance(default, str) and default:
+        new = f'os.environ["{KEY_VARIABLE}"]'.replace('"', source.quote)
+        yield replace(source, key, new, "the default key in the source is one of Speechmatics")
+        yield Need("os")
+        yield _put_the_key(key.lineno)
+        return
+    old = names.value(name)
+    if not isinstance(old, str):
+        yield Note(
+            key.lineno,
+            f"the variable that {source.segment(key)[:40]} reads has to hold an AssemblyAI key now",
+        )
+        return
+    if old != KEY_VARIABLE:
+        yield Note(key.lineno, f"the key is read from {KEY_VARIABLE} now; set it where {old} was set")
+    yield from _renamed(session, name, old)
+
+
+def _renamed(session: Session, name: ast.expr, old: str) -> Iterator[Proposal]:
+    """Another name for the variable where it is read, and wherever a text mentions a name that can mean nothing else."""
+    source = session.source
+    if old == KEY_VARIABLE:
+        return
+    reason = f"the key is read from {KEY_VARIABLE}"
+    named = session.names.resolve(name)
+    spans = {(source.start(named), source.end(named))}
+    if "SPEECHMATICS" in old:
+        spans |= {(token.start, token.end) for token in source.tokens}
+    for start, end in sorted(spans):
+        for match in re.finditer(rf"(?<!\w){re.escape(old)}(?!\w)", source.text[start:end]):
+            position = start + match.start()
+            yield Change(position, position + len(old), KEY_VARIABLE, reason)
+
+
+RULE = Rule(
+    id="authorization",
+    title="Send the AssemblyAI key alone, without Bearer",
+    why=(
+        "AssemblyAI rejects `Bearer`. A key that came from the environment is read from `ASSEMBLYAI_API_KEY`; one that "
+        "stood in the source is read from there as well, and a finding says so, because a Speechmatics key must not be "
+        "sent to AssemblyAI. A key that callers give stays theirs to give, with a finding."
+    ),
+    before='header = {"Authorization": f"Bearer {os.environ[\'SPEECHMATICS_API_KEY\']}"}',
+    after="header = {\"Authorization\": os.environ['ASSEMBLYAI_API_KEY']}",
+    propose=propose,
+)

@@ -1,0 +1,297 @@
+"""The end of a session: Terminate, and waiting for Termination."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from migrator.analysis.names import Function
+from migrator.dialects.websocket_client import Sent
+from migrator.rules.code import body_start, enclosing_functions, insert_after, insert_line, replace
+from migrator.rules.rule import Change, Need, Obstacle, Plan, Proposal, Removal, Rule, Session
+
+_SECONDS = 5
+_WAIT_REASON = "the last words and Termination come up to 1.3 s after Terminate; closing earlier loses them"
+_GUARD = "websocket-client 1.9 reports AssemblyAI's normal close as an error"
+
+
+@dataclass(eq=False)
+class _Event:
+    """The event that says that everything has arrived, and where it lives."""
+
+    name: str
+    owner: ast.AST  # module, class or function
+
+
+def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
+    """EndOfStream becomes Terminate; what must not close too early waits."""
+    connection = session.connection
+    assert connection is not None
+    if not session.ends:
+        yield Obstacle(
+            connection.call.lineno,
+            "the program never sends EndOfStream; a session that nobody terminates stays open and is billed, and the "
+            "drop-in terminates it",
+        )
+        return
+    for end in session.ends:
+        yield from _terminate(session, end)
+    waits = [proposal for end in session.ends for proposal in _wait(session, plan, end)]
+    yield from (proposal for proposal in waits if isinstance(proposal, Obstacle))
+    changes = [proposal for proposal in waits if not isinstance(proposal, Obstacle)]
+    on_error = connection.handlers.get("on_error")
+    if changes or (on_error is not None and not isinstance(on_error, ast.Lambda)):
+        yield from changes
+        yield from _event(session, plan)
+
+
+def _terminate(session: Session, end: Sent) -> Iterator[Proposal]:
+    source = session.source
+    quote = source.quote
+    reason = "Terminate ends the session and carries no number"
+    yield replace(source, end.display, f"{{{quote}type{quote}: {quote}Terminate{quote}}}", reason)
+    display = session.names.statement(end.display)
+    for step in end.steps:
+        if step is not display and not _encodes(step):
+            yield Removal(step, reason)
+
+
+def _encodes(step: ast.stmt) -> bool:
+    """Whether a step is ``text = json.dumps(message)``."""
+    return isinstance(step, ast.Assign) and isinstance(step.value, ast.Call)
+
+
+def _event_name(session: Session, plan: Plan) -> _Event | None:
+    """The place from which all that use the event can see it."""
+    names = session.names
+    users: list[ast.AST] = [end.call for end in session.ends] + [_reader(session)]
+    connection = session.connection
+    assert connection is not None
+    handlers = [connection.handlers[name] for name in ("on_error", "on_close") if name in connection.handlers]
+    users += [function for function in handlers if not isinstance(function, ast.Lambda)]
+    name = plan.fresh("terminated", "session_ended")
+    classes = {_class(session, user) for user in users}
+    if len(classes) == 1 and None not in classes:
+        owner = classes.pop()
+        assert owner is not None
+        return _Event(f"self.{name}", owner)
+    chains = [[*reversed(enclosing_functions(names, user))] for user in users]
+    outermost = {chain[0] if chain else None for chain in chains}
+    if len(outermost) == 1 and None not in outermost and len({_class(session, user) for user in users}) == 1:
+        function = outermost.pop()
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            return _Event(name, function)
+    return _Event(name, session.source.tree)
+
+
+def _class(session: Session, node: ast.AST) -> ast.ClassDef | None:
+    """The class whose method holds a node and calls its first parameter ``self``."""
+    functions = [*enclosing_functions(session.names, node)]
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        functions.insert(0, node)
+    for function in functions:
+        parent = session.names.parents[function]
+        if isinstance(parent, ast.ClassDef) and function.args.args and function.args.args[0].arg == "self":
+            return parent
+    return None
+
+
+def _reader(session: Session) -> ast.expr:
+    """The expression that makes a message of a received frame."""
+    return session.parsed[0]
+
+
+def _event(session: Session, plan: Plan) -> Iterator[Proposal]:
+    event = _event_name(session, plan)
+    assert event is not None
+    yield from _created(session, event)
+    yield from _set_on_termination(session, event.name)
+    yield from _handlers(session, event.name)
+
+
+def _created(session: Session, event: _Event) -> Iterator[Proposal]:
+    source = session.source
+    text = f"{event.name} = threading.Event()  # AssemblyAI has sent everything"
+    reason = "says that Termination has come"
+    yield Need("threading")
+    if isinstance(event.owner, ast.ClassDef):
+        for function in event.owner.body:
+            if isinstance(function, ast.FunctionDef) and function.name == "__init__":
+                last = _last_assignment(function.body)
+                yield (
+                    insert_after(source, last, text, reason)
+                    if last
+                    else body_start(source, function.body, text, reason)
+                )
+                return
+        yield Obstacle(event.owner.lineno, f"{event.owner.name} has no __init__ to keep an event in")
+    elif isinstance(event.owner, ast.Module):
+        last = _last_assignment(event.owner.body)
+        first = next((s for s in event.owner.body if _is_definition(s)), event.owner.body[-1])
+        yield (
+            insert_after(source, last, text, reason)
+            if last
+            else insert_line(source, first, text + "\n", reason)
+        )
+    else:
+        body: list[ast.stmt] = event.owner.body  # type: ignore[attr-defined]
+        first = next((s for s in body if _is_definition(s)), None)
+        if first is not None:
+            blank = "\n" if source.line_text(first.lineno - 1).strip() == "" else ""
+            yield insert_line(source, first, text + blank, reason)
+        else:
+            yield body_start(source, body, text, reason)
+
+
+def _is_definition(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+
+
+def _last_assignment(body: list[ast.stmt]) -> ast.stmt | None:
+    """The last of the assignments with which a block begins, before its first definition or action."""
+    last = None
+    for statement in body:
+        if isinstance(statement, ast.Assign | ast.AnnAssign):
+            last = statement
+        elif _is_definition(statement) or isinstance(
+            statement, ast.If | ast.For | ast.While | ast.With | ast.Try
+        ):
+            break
+    return last
+
+
+def _set_on_termination(session: Session, name: str) -> Iterator[Proposal]:
+    """Where EndOfTranscript was handled, or a branch of its own."""
+    source, names = session.source, session.names
+    reason = "Termination is the last message"
+    for test in session.reading.tests:
+        branch = names.parents[test.node]
+        if (
+            test.is_positive
+            and "EndOfTranscript" in test.names
+            and isinstance(branch, ast.If)
+            and branch.test is test.node
+        ):
+            if branch.body[0].lineno > branch.test.lineno:
+                yield body_start(source, branch.body, f"{name}.set()", reason)
+                return
+    statement = names.statement(_reader(session))
+    target = statement.targets[0] if isinstance(statement, ast.Assign) else None
+    if not isinstance(target, ast.Name | ast.Attribute):
+        yield Obstacle(statement.lineno, "the received message has no variable")
+        return
+    message, quote = source.segment(target), source.quote
+    text = f"if {message}.get({quote}type{quote}) == {quote}Termination{quote}:\n{source.indent}{name}.set()"
+    yield insert_after(source, statement, text, reason)
+
+
+def _handlers(session: Session, name: str) -> Iterator[Proposal]:
+    source, connection = session.source, session.connection
+    assert connection is not None
+    on_close, on_error = (connection.handlers.get(key) for key in ("on_close", "on_error"))
+    if isinstance(on_close, ast.FunctionDef) and _is_block(session, on_close):
+        yield body_start(source, on_close.body, f"{name}.set()", "nothing more comes on a closed connection")
+    if isinstance(on_error, ast.FunctionDef) and _is_block(session, on_error):
+        text = f"if {name}.is_set():\n{source.indent}return  # {_GUARD}"
+        yield body_start(source, on_error.body, text, _GUARD)
+
+
+def _is_block(session: Session, function: Function) -> bool:
+    return isinstance(function, ast.FunctionDef) and function.body[0].lineno > function.lineno
+
+
+def _wait(session: Session, plan: Plan, end: Sent) -> Iterator[Proposal]:
+    """Waiting for Termination after one Terminate, where the program does not wait by itself."""
+    names, source = session.names, session.source
+    statement = names.statement(end.call)
+    block = names.block(statement)
+    following = block[block.index(statement) + 1 :]
+    event = _event_name(session, plan)
+    assert event is not None
+    text = f"{event.name}.wait(timeout={_SECONDS})"
+    sleep = next((s for s in following if not _only_shows(s)), None)
+    is_sleep = (
+        isinstance(sleep, ast.Expr)
+        and isinstance(sleep.value, ast.Call)
+        and isinstance(sleep.value.func, ast.Attribute | ast.Name)
+        and source.segment(sleep.value.func).split(".")[-1] == "sleep"
+    )
+    if not is_sleep and (_waits_itself(session) or not _closes_after(session, end)):
+        return
+    if _blocks_reading(session, end):
+        yield Obstacle(
+            end.call.lineno,
+            "EndOfStream is sent where messages are read, so nothing can wait for the end there",
+        )
+    elif is_sleep:
+        assert isinstance(sleep, ast.Expr)
+        yield Change(source.start(sleep), source.end(sleep), text, _WAIT_REASON)
+    else:
+        yield insert_after(source, statement, text, _WAIT_REASON)
+
+
+def _only_shows(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Call)
+        and isinstance(statement.value.func, ast.Name)
+        and statement.value.func.id == "print"
+    )
+
+
+def _waits_itself(session: Session) -> bool:
+    """Whether an event is set when EndOfTranscript comes, and waited for."""
+    names = session.names
+    for test in session.reading.tests:
+        branch = names.parents[test.node]
+        if not (isinstance(branch, ast.If) and test.is_positive and "EndOfTranscript" in test.names):
+            continue
+        for node in ast.walk(branch):
+            match node:
+                case ast.Call(func=ast.Attribute(value=event, attr="set")):
+                    binding = names.binding(event)
+                    for load in binding.loads if binding else []:
+                        parent = names.parents[load]
+                        if isinstance(parent, ast.Attribute) and parent.attr == "wait":
+                            return True
+    return False
+
+
+def _closes_after(session: Session, end: Sent) -> bool:
+    """Whether the function that sends EndOfStream closes the connection further down, without reading in between."""
+    function = session.names.function(end.call) or session.source.tree
+    closes = reads = False
+    for node in ast.walk(function):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.lineno > end.call.lineno
+        ):
+            if session.is_socket(node.func.value):
+                closes |= node.func.attr == "close"
+                reads |= node.func.attr == "recv"
+    return closes and not reads
+
+
+def _blocks_reading(session: Session, end: Sent) -> bool:
+    """Whether EndOfStream is sent by the function that also has to read Termination."""
+    names, connection = session.names, session.connection
+    assert connection is not None
+    sender = names.function(end.call)
+    readers = {names.function(node) for node in [*session.received, *session.parsed]}
+    return sender in readers
+
+
+RULE = Rule(
+    id="end-of-session",
+    title="Send Terminate and wait for Termination",
+    why=(
+        "`EndOfStream` is `Terminate`, without a number. The last final and Termination follow within about 1.3 seconds, so "
+        "a blind sleep of one second and an immediate close both lose the end of what was said. The program waits for "
+        "Termination, for at most five seconds. AssemblyAI closes the connection by itself after Termination."
+    ),
+    before='ws.send(json.dumps({"message": "EndOfStream", "last_seq_no": chunks_sent}))\ntime.sleep(1)\nws.close()',
+    after='ws.send(json.dumps({"type": "Terminate"}))\nterminated.wait(timeout=5)\nws.close()',
+    propose=propose,
+)

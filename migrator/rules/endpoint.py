@@ -1,0 +1,114 @@
+"""The address of the service."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from migrator.analysis.names import Names
+from migrator.rules.code import literal, replace
+from migrator.rules.rule import Need, Note, Obstacle, Plan, Proposal, Rule, Session
+from shim.protocol.mapping.hosts import AGENT_PATH, Region, region_of, residency_warning, streaming_url
+
+_ADDRESS = re.compile(r"wss?://(?P<host>[^/?:]+)(?::\d+)?(?P<path>/[^?]*)?(?:\?(?P<query>.*))?", re.DOTALL)
+
+
+def _parts(names: Names, expression: ast.expr) -> list[str | ast.expr]:
+    """An address as the texts and expressions that it is joined from."""
+    value = names.value(expression)
+    if isinstance(value, str):
+        return [value]
+    match expression:
+        case ast.Name() | ast.Attribute():
+            resolved = names.resolve(expression)
+            return (
+                [expression]
+                if isinstance(resolved, ast.Name | ast.Attribute)
+                else _known(names, expression, resolved)
+            )
+        case ast.JoinedStr(values=values):
+            return [part for value in values for part in _parts(names, value)]
+        case ast.FormattedValue(value=inner):
+            return _parts(names, inner)
+        case ast.BinOp(op=ast.Add(), left=left, right=right):
+            return [*_parts(names, left), *_parts(names, right)]
+    return [expression]
+
+
+def _known(names: Names, expression: ast.expr, resolved: ast.expr) -> list[str | ast.expr]:
+    parts = _parts(names, resolved)
+    return parts if any(isinstance(part, str) for part in parts) else [expression]
+
+
+def address(session: Session) -> tuple[str, Region, ast.expr | None] | str:
+    """Host, region and temporary key of the connection's address; a text says why they cannot be told."""
+    connection = session.connection
+    assert connection is not None
+    parts = _parts(session.names, connection.url)
+    key: ast.expr | None = None
+    text = ""
+    for part in parts:
+        if isinstance(part, str):
+            text += part
+        elif text.endswith(("?jwt=", "&jwt=")):
+            key = part
+            text += "KEY"
+        elif _ADDRESS.match(text + "\0") and "/" in text.partition("://")[2] and "?" not in text:
+            text += "PART"  # the language in the path says what StartRecognition says again
+        else:
+            return f"the address {session.source.segment(connection.url)[:60]} is only known at run time"
+    match = _ADDRESS.fullmatch(text)
+    if not match:
+        return f"the address {session.source.segment(connection.url)[:60]} is only known at run time"
+    region = region_of(match["host"])
+    if region is None:
+        return f"{match['host']} is no host of the Speechmatics cloud, so nobody chose where the audio may go"
+    if (match["path"] or "").startswith(AGENT_PATH):
+        return "the Voice Agent preview speaks another protocol"
+    return match["host"], region, key
+
+
+def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
+    """The literal address, and the query behind it where the connection is opened."""
+    connection, source, names = session.connection, session.source, session.names
+    assert connection is not None
+    found = address(session)
+    if isinstance(found, str):
+        yield Obstacle(connection.url.lineno, found)
+        return
+    host, region, _ = found
+    target = streaming_url(plan.region(region))
+    reason = f"AssemblyAI's streaming address in place of {host}; the configuration is its query"
+    warning = residency_warning(host)
+    if warning and plan.options.region == "auto":
+        yield Note(connection.url.lineno, warning)
+    query = "?{urlencode(" + plan.parameters_name + ")}"
+    is_named = isinstance(connection.url, ast.Name | ast.Attribute)
+    if not is_named:
+        quote = source.quote
+        yield replace(source, connection.url, f"f{quote}{target}{query}{quote}", reason)
+    else:
+        literal_node = names.resolve(connection.url)
+        yield replace(source, literal_node, literal(source, target), reason)
+        text = source.segment(connection.url)
+        yield replace(source, connection.url, f"f{source.quote}{{{text}}}{query}{source.quote}", reason)
+    yield Need("urllib.parse", "urlencode")
+
+
+RULE = Rule(
+    id="endpoint",
+    title="Connect to AssemblyAI's address in the same region",
+    why=(
+        "EU hosts become the EU data zone and US hosts the US one, so that audio stays where it was promised to stay. "
+        "`--region` chooses another. AssemblyAI has no start message: the configuration is the query of the address. A "
+        "language in the path is dropped, because the configuration names it as well."
+    ),
+    before='ws = websocket.create_connection("wss://eu2.rt.speechmatics.com/v2", header=header)',
+    after=(
+        "ws = websocket.create_connection(\n"
+        '    f"wss://streaming.eu.assemblyai.com/v3/ws?{urlencode(connection_params)}", header=header\n'
+        ")"
+    ),
+    propose=propose,
+)

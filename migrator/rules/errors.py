@@ -1,0 +1,91 @@
+"""Fields of Error and Warning, and of what else a message says of itself."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from migrator.dialects.messages import Leaf
+from migrator.rules.code import rename_key
+from migrator.rules.messages import is_dead
+from migrator.rules.rule import Note, Obstacle, Plan, Proposal, Rule, Session
+
+_FIELDS = {
+    ("Error", "type"): "error_code",
+    ("Error", "reason"): "error",
+    ("Warning", "type"): "warning_code",
+    ("Warning", "reason"): "warning",
+}
+_OWN = frozenset({"message", "metadata", "results"})
+
+
+def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
+    """Fields that stand in the message itself."""
+    for leaf in session.reading.leaves:
+        if leaf.holder.shape != "message" or leaf.field in _OWN or plan.is_removed(leaf.node):
+            continue
+        kinds = kinds_at(session, leaf.node)
+        if leaf.field == "id" and kinds == {"RecognitionStarted"}:
+            continue
+        yield from _renamed(session, leaf, kinds)
+    for node in session.reading.printed:
+        if any(shaped.node is node and shaped.shape == "message" for shaped in session.reading.shaped):
+            yield Note(node.lineno, "the whole message is shown here; it has another form now")
+
+
+def _renamed(session: Session, leaf: Leaf, kinds: frozenset[str] | set[str] | None) -> Iterator[Proposal]:
+    source = session.source
+    field = _FIELDS.get((next(iter(kinds)), leaf.field)) if kinds and len(kinds) == 1 else None
+    if field is None:
+        of = " or ".join(sorted(kinds)) if kinds else "a message"
+        yield Obstacle(leaf.node.lineno, f"{leaf.field} of {of} has no counterpart that is certain here")
+        return
+    if isinstance(session.names.parents[leaf.node], ast.Compare) and leaf.field == "type":
+        yield Obstacle(leaf.node.lineno, "the type of an error is compared, and AssemblyAI has numbers there")
+        return
+    if leaf.field == "type":
+        yield Note(
+            leaf.node.lineno, f"{field} is a number, such as 1008 for a wrong key, where type was a name"
+        )
+    yield rename_key(source, leaf.key, field, f"{leaf.field} is called {field}")
+
+
+def kinds_at(session: Session, node: ast.AST) -> set[str] | None:
+    """The messages for which a line runs, by the nearest ``if`` around it or around the calls of its function; None
+    when nothing tells."""
+    names = session.names
+    child: ast.AST = node
+    for parent in names.ancestors(node):
+        if isinstance(parent, ast.If) and child in parent.body:
+            for test in session.reading.tests:
+                if (
+                    test.is_positive
+                    and not is_dead(test)
+                    and (test.node is parent.test or _is_part(parent.test, test.node))
+                ):
+                    return set(test.names)
+        calls = session.reading.entries.get(parent)  # type: ignore[arg-type]
+        if calls:
+            found = [kinds_at(session, call) for call in calls]
+            return set().union(*(kinds for kinds in found if kinds)) if all(found) else None
+        child = parent
+    return None
+
+
+def _is_part(condition: ast.expr, test: ast.expr) -> bool:
+    return (
+        isinstance(condition, ast.BoolOp) and isinstance(condition.op, ast.And) and test in condition.values
+    )
+
+
+RULE = Rule(
+    id="errors",
+    title="Read error_code and error",
+    why=(
+        "An Error has a number, `error_code`, and a text, `error`; the connection then closes with the same number. A "
+        "Warning has `warning_code` and `warning`."
+    ),
+    before='print(event["type"], event["reason"])',
+    after='print(event["error_code"], event["error"])',
+    propose=propose,
+)

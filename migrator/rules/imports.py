@@ -1,0 +1,134 @@
+"""Imports that the new code needs, and those that nothing uses any more."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+
+from migrator.analysis.source import Source
+from migrator.rules.code import insert_after, insert_line, is_text, item_removal
+from migrator.rules.leftovers import is_mentioned
+from migrator.rules.rule import Change, Need, Obstacle, Plan, Proposal, Removal, Rule, Session
+
+Import = ast.Import | ast.ImportFrom
+
+
+def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
+    """Sorted in where the imports are sorted, else behind the last one of their kind."""
+    yield from _unused(session, plan)
+    needs = sorted(set(plan.needs), key=lambda need: (need.name != "", need.module))
+    for need in needs:
+        binding = session.names.lookup(session.source.tree, need.bound)
+        stores = [store for store in binding.stores] if binding else []
+        if any(_is_import(session, store, need) for store in stores):
+            continue
+        if stores:
+            yield Obstacle(1, f"the name {need.bound} means something else in this file")
+            continue
+        yield _inserted(session.source, need)
+
+
+def _is_import(session: Session, store: ast.AST, need: Need) -> bool:
+    parent = session.names.parents.get(store)
+    if not isinstance(store, ast.alias):
+        return False
+    if isinstance(parent, ast.ImportFrom):
+        return parent.module == need.module and store.name == need.name
+    return not need.name and store.name == need.module
+
+
+def _unused(session: Session, plan: Plan) -> Iterator[Proposal]:
+    source, names = session.source, session.names
+    needed = {need.bound for need in plan.needs}
+    unused = []
+    for binding in names.bindings():
+        aliases = [store for store in binding.stores if isinstance(store, ast.alias)]
+        if len(binding.stores) != 1 or not aliases or not binding.loads or binding.name in needed:
+            continue
+        if all(plan.is_removed(load) for load in binding.loads) and not is_mentioned(plan, binding.name):
+            unused += aliases
+    for alias in unused:
+        statement = names.parents[alias]
+        assert isinstance(statement, Import)
+        if all(other in unused for other in statement.names):
+            yield Removal(statement, "nothing uses it any more")
+        else:
+            start = source.offset(alias.lineno, alias.col_offset)
+            assert alias.end_lineno is not None
+            assert alias.end_col_offset is not None
+            end = source.offset(alias.end_lineno, alias.end_col_offset)
+            yield _without_alias(source, statement, alias, start, end)
+
+
+def _without_alias(source: Source, statement: Import, alias: ast.alias, start: int, end: int) -> Change:
+    reason = "nothing uses it any more"
+    if alias is statement.names[-1] and not source.text.startswith(",", end):
+        return Change(source.text.rindex(",", 0, start), end, "", reason)
+    return item_removal(source, start, end, reason)
+
+
+def _inserted(source: Source, need: Need) -> Change:
+    text = f"from {need.module} import {need.name}" if need.name else f"import {need.module}"
+    reason = "the new code uses it"
+    group = _group(source)
+    if not group:
+        body = source.tree.body
+        first = body[1] if is_text(body[0]) and len(body) > 1 else body[0]
+        return insert_line(source, first, text + "\n", reason)
+    for statement in group if need.name else []:
+        if isinstance(statement, ast.ImportFrom) and statement.module == need.module and statement.level == 0:
+            end = source.end(statement)
+            if source.text[end - 1] != ")" and statement.names[0].name != "*":
+                return Change(end, end, f", {need.name}", reason)
+    kind: type[Import] = ast.ImportFrom if need.name else ast.Import
+    same = [statement for statement in group if isinstance(statement, kind)]
+    keys = [_key(statement) for statement in same]
+    if same and keys == sorted(keys):
+        later = next((s for s, key in zip(same, keys, strict=True) if key > need.module), None)
+        return (
+            insert_line(source, later, text, reason)
+            if later
+            else insert_after(source, same[-1], text, reason)
+        )
+    plain = [statement for statement in group if isinstance(statement, ast.Import)]
+    if need.name or not plain:
+        return insert_after(source, (same or plain or group)[-1], text, reason)
+    return insert_after(source, plain[-1], text, reason)
+
+
+def _key(statement: Import) -> str:
+    return statement.names[0].name if isinstance(statement, ast.Import) else statement.module or ""
+
+
+def _group(source: Source) -> list[Import]:
+    """The first run of import lines that holds modules of the standard library; else the first run of all."""
+    groups: list[list[Import]] = []
+    last = -1
+    for statement in source.tree.body:
+        if not isinstance(statement, Import) or (
+            isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+        ):
+            continue
+        if statement.lineno != last + 1 or not groups:
+            groups.append([])
+        groups[-1].append(statement)
+        last = statement.end_lineno or statement.lineno
+    standard = [group for group in groups if any(_is_standard(statement) for statement in group)]
+    return (standard or groups or [[]])[0]
+
+
+def _is_standard(statement: Import) -> bool:
+    if isinstance(statement, ast.ImportFrom) and statement.level:
+        return False
+    return _key(statement).split(".")[0] in sys.stdlib_module_names
+
+
+RULE = Rule(
+    id="imports",
+    title="Add the imports that are needed, remove those that are not",
+    why="Sorted in where the file keeps its imports sorted. Only imports that the rewrite made useless go.",
+    before="import json\nimport time",
+    after="import json\nfrom urllib.parse import urlencode",
+    propose=propose,
+)

@@ -1,0 +1,101 @@
+"""Finals that the program joins without anything between them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from migrator.analysis.names import Binding
+from migrator.rules.code import rename_key
+from migrator.rules.errors import kinds_at
+from migrator.rules.messages import PARTIAL
+from migrator.rules.rule import Change, Plan, Proposal, Rule, Session
+
+_REASON = "a final of Speechmatics ends with a space, a final Turn does not"
+
+
+def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
+    """Every place where the text of a final is put behind other text."""
+    names = session.names
+    for leaf in session.reading.leaves:
+        if (leaf.holder.shape, leaf.field) != ("metadata", "transcript"):
+            continue
+        uses: list[ast.expr] = [leaf.node]
+        statement = names.statement(leaf.node)
+        if isinstance(statement, ast.Assign) and statement.value is leaf.node:
+            for target in statement.targets:
+                binding = names.binding(target)
+                uses += binding.loads if binding else []
+        for use in uses:
+            if kinds_at(session, use) != {PARTIAL}:
+                yield from _use(session, use)
+
+
+def _use(session: Session, use: ast.expr) -> Iterator[Proposal]:
+    source, names = session.source, session.names
+    parent = names.parents[use]
+    end = source.end(use)
+    space = f" + {source.quote} {source.quote}"
+    match parent:
+        case ast.AugAssign(op=ast.Add(), value=value) if value is use:
+            yield Change(end, end, space, _REASON)
+        case ast.BinOp(op=ast.Add(), left=left, right=right) if right is use and _is_appended(
+            session, parent, left
+        ):
+            yield Change(end, end, space, _REASON)
+        case ast.Call(func=ast.Attribute(attr="write"), args=[only]) if only is use:
+            yield Change(end, end, space, _REASON)
+        case ast.Call(func=ast.Name(id="print"), args=[*_, last]) if last is use:
+            yield from _printed(session, parent)
+        case ast.FormattedValue():
+            joined = names.parents[parent]
+            call = names.parents[joined]
+            if (
+                isinstance(joined, ast.JoinedStr)
+                and joined.values[-1] is parent
+                and isinstance(call, ast.Call)
+            ):
+                if isinstance(call.func, ast.Name) and call.func.id == "print" and call.args[-1:] == [joined]:
+                    yield from _printed(session, call)
+        case ast.Call(func=ast.Attribute(value=collection, attr="append"), args=[only]) if only is use:
+            yield from _joins(session, names.binding(collection))
+
+
+def _is_appended(session: Session, addition: ast.BinOp, left: ast.expr) -> bool:
+    """``text = text + final``."""
+    statement = session.names.parents[addition]
+    return isinstance(statement, ast.Assign) and any(
+        session.names.binding(target) is session.names.binding(left) is not None
+        for target in statement.targets
+    )
+
+
+def _printed(session: Session, call: ast.Call) -> Iterator[Proposal]:
+    for keyword in call.keywords:
+        if keyword.arg == "end" and session.names.value(keyword.value) == "":
+            yield rename_key(session.source, keyword.value, " ", _REASON)
+
+
+def _joins(session: Session, binding: Binding | None) -> Iterator[Proposal]:
+    """``"".join(finals)``."""
+    for load in binding.loads if binding else []:
+        parent = session.names.parents[load]
+        match parent:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Constant(value="") as empty, attr="join"), args=[only]
+            ) if only is load:
+                yield rename_key(session.source, empty, " ", _REASON)
+
+
+RULE = Rule(
+    id="separators",
+    title="Put a space between finals that are joined",
+    why=(
+        "A final transcript of Speechmatics ends with a space, so programs join finals as they are. The transcript of a "
+        "final Turn has no space at its end; without a separator the last word of a turn and the first of the next would "
+        "become one."
+    ),
+    before="full_text += text",
+    after='full_text += text + " "',
+    propose=propose,
+)

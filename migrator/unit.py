@@ -1,0 +1,117 @@
+"""Decides for one unit, the code that shares a connection: rewrite, drop-in, or leave to a person.
+
+A unit is one file here: a connection whose parts stand in several files is an obstacle, and gets the drop-in.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from migrator.analysis.source import Source
+from migrator.dialects.websocket_client import Session
+from migrator.edits import Change, Note, Obstacle, OverlapError, Removal, apply, lower_removals
+from migrator.options import Options
+from migrator.result import Edit, Finding
+from migrator.rules import CONNECTION, drop_in, other
+from migrator.rules.rule import Plan
+
+
+@dataclass
+class Rewrite:
+    """A proposed new text of a unit.
+
+    Attributes:
+        text: the whole source afterwards.
+        edits: what was changed.
+        findings: what a person has to know about it.
+        obstacles: why it is not whole; empty when it is.
+    """
+
+    text: str
+    edits: list[Edit] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    obstacles: list[Obstacle] = field(default_factory=list)
+
+
+def finding(line: int, rule: str, message: str) -> Finding:
+    """A finding with its place in the documents."""
+    return Finding(line, rule, message, f"rules.md#{rule}")
+
+
+def native(session: Session, options: Options) -> Rewrite:
+    """The unit in AssemblyAI's terms. With obstacles the text holds what could be rewritten all the same."""
+    source = session.source
+    plan = Plan(session, options)
+    obstacles = list(session.obstacles)
+    findings: list[Finding] = []
+    if session.connection is not None and session.start is not None:
+        for rule in CONNECTION:
+            assert rule.propose is not None
+            # Collected whole: a rule sees what the rules before it proposed, not its own beginning.
+            for proposal in list(rule.propose(session, plan)):
+                plan.proposals.append((rule.id, proposal))
+                if isinstance(proposal, Obstacle):
+                    obstacles.append(proposal)
+                elif isinstance(proposal, Note):
+                    findings.append(finding(proposal.line, rule.id, proposal.message))
+    findings.append(_finals(session))
+    obstacles = list(dict.fromkeys(obstacles))
+    changes = _changes(session, plan)
+    if obstacles and options.partial:
+        changes += _marks(session, obstacles)
+    edits = [
+        Edit(source.line_of(change.start), rule, change.reason, change.confidence) for rule, change in changes
+    ]
+    try:
+        text = apply(source, [change for _, change in changes])
+    except OverlapError as error:
+        return Rewrite(source.text, obstacles=[*obstacles, Obstacle(1, str(error))])
+    return Rewrite(text, sorted(set(edits)), sorted(set(findings)), obstacles)
+
+
+def _finals(session: Session) -> Finding:
+    lines = [test.node.lineno for test in session.reading.tests if "AddTranscript" in test.names]
+    message = "a final is a whole turn now, where Speechmatics sent pieces of a word or two"
+    return finding(min(lines, default=1), other.FINALS_ARE_TURNS.id, message)
+
+
+def _changes(session: Session, plan: Plan) -> list[tuple[str, Change]]:
+    """All changes of a plan, each once; those inside code that goes are void."""
+    source = session.source
+    changes = [(rule, p) for rule, p in plan.proposals if isinstance(p, Change)]
+    rules = {id(p.statement): (rule, p) for rule, p in reversed(plan.proposals) if isinstance(p, Removal)}
+    lowered = lower_removals(source, session.names, [removal for _, removal in rules.values()])
+    changes += [(rules[id(removal.statement)][0], change) for removal, change in lowered]
+    unique = list({(c.start, c.end, c.text): (rule, c) for rule, c in reversed(changes)}.values())[::-1]
+    deletions = [change for _, change in unique if change.text in ("", "pass") and change.start < change.end]
+    return [(rule, change) for rule, change in unique if not any(_is_void(change, d) for d in deletions)]
+
+
+def _is_void(change: Change, deletion: Change) -> bool:
+    if change is deletion:
+        return False
+    if change.start == change.end:
+        return deletion.start < change.start < deletion.end
+    return deletion.start <= change.start and change.end <= deletion.end
+
+
+def _marks(session: Session, obstacles: list[Obstacle]) -> list[tuple[str, Change]]:
+    """A comment above every line that is left to a person."""
+    source = session.source
+    statements = [node for node in ast.walk(source.tree) if isinstance(node, ast.stmt)]
+    marks = []
+    for obstacle in obstacles:
+        around = [s for s in statements if s.lineno <= obstacle.line <= (s.end_lineno or s.lineno)]
+        innermost = max(around, key=lambda s: s.lineno, default=source.tree.body[0])
+        start = source.line_start(innermost.lineno)
+        text = f"{source.indentation(innermost)}# TODO(migrate): {obstacle.message}\n"
+        marks.append((other.NOT_REWRITTEN.id, Change(start, start, text, obstacle.message)))
+    return marks
+
+
+def shimmed(source: Source) -> Rewrite:
+    """The unit with the drop-in."""
+    changes = [proposal for proposal in drop_in.propose(source) if isinstance(proposal, Change)]
+    edits = [Edit(source.line_of(change.start), drop_in.RULE.id, change.reason) for change in changes]
+    return Rewrite(apply(source, changes), edits)

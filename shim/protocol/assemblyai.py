@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from shim.protocol.mapping.messages import is_number
 from shim.protocol.wire import NotJSON, dumps, loads
@@ -32,8 +32,7 @@ class Begin:
     configuration: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Word:
+class Word(NamedTuple):
     """A word of a turn, its punctuation attached.
 
     Attributes:
@@ -246,17 +245,17 @@ def _objects(value: Any) -> list[dict[str, Any]]:
 def _words(value: Any) -> tuple[Word, ...]:
     words = []
     for item in _objects(value):
-        start = _whole(item.get("start"))
-        words.append(
-            Word(
-                _string(item.get("text")),
-                start,
-                max(start, _whole(item.get("end"))),
-                _share(item.get("confidence")),
-                item.get("word_is_final") is True,
-                _string_or_none(item.get("speaker")),
-            )
-        )
+        text, start, end = item.get("text"), item.get("start"), item.get("end")
+        confidence, speaker = item.get("confidence"), item.get("speaker")
+        # Most of the time for a Turn goes into its words, so those that are as documented are taken as they are.
+        if not (type(text) is str and type(start) is int and type(end) is int and start <= end):
+            text, start = _string(text), _whole(start)
+            end = max(start, _whole(end))
+        if not (type(confidence) is float and 0.0 <= confidence <= 1.0):
+            confidence = _share(confidence)
+        if speaker is not None:
+            speaker = _string_or_none(speaker)
+        words.append(Word(text, start, end, confidence, item.get("word_is_final") is True, speaker))
     return tuple(words)
 
 

@@ -8,6 +8,7 @@ floats too. Nothing here mixes channels or changes the sample rate.
 from __future__ import annotations
 
 import functools
+import math
 import sys
 from array import array
 from collections.abc import Callable, Iterator
@@ -59,10 +60,12 @@ def float32_to_int16_with_numpy(data: bytes) -> bytes:
         scaled = numpy.frombuffer(data, "<f4") * numpy.float32(_FULL_SCALE)
         # NaN survives clipping and becomes any integer at all: it must be silence instead. The product shows in one
         # pass whether there may be one.
-        if not numpy.isfinite(numpy.dot(scaled, scaled)):
+        if not math.isfinite(scaled.dot(scaled)):
             scaled[numpy.isnan(scaled)] = 0
         numpy.rint(scaled, out=scaled)
-        numpy.clip(scaled, -_FULL_SCALE, _LOUDEST, out=scaled)
+        # numpy.clip takes twice as long for so few samples.
+        numpy.minimum(scaled, numpy.float32(_LOUDEST), out=scaled)
+        numpy.maximum(scaled, numpy.float32(-_FULL_SCALE), out=scaled)
         samples: bytes = scaled.astype("<i2").tobytes()
         return samples
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from shim.protocol.assemblyai import Turn, Word
 from shim.protocol.results import take_apart
@@ -154,14 +154,14 @@ def _new_marks(given: str, word: Word) -> list[Word]:
     marks = "".join(mark for mark, _ in take_apart(word.text).after)
     if not marks or take_apart(given).after:
         return []
-    return [replace(word, text=marks, start=word.end)]
+    return [word._replace(text=marks, start=word.end)]
 
 
 def _with_speaker(message: Turn) -> Sequence[Word]:
     # Words that say nothing of their speaker have that of their turn, which is otherwise the majority's.
     if message.speaker is None or all(word.speaker for word in message.words):
         return message.words
-    return [word if word.speaker else replace(word, speaker=message.speaker) for word in message.words]
+    return [word if word.speaker else word._replace(speaker=message.speaker) for word in message.words]
 
 
 def _words_of_text(text: str, turn: _Turn) -> list[Word]:

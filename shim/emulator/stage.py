@@ -4,7 +4,8 @@
 
 The program runs as ``python SCRIPT ARGUMENTS`` would run it. Only the addresses that its connections lead to are
 changed, so its client libraries and its TLS are the real ones. Every other host is refused: a rehearsal never
-reaches the network. Processes that the program itself starts are not on the stage.
+reaches the network. Not on the stage are processes that the program starts, and libraries that resolve names or
+connect outside Python's `socket` module (uvloop, gRPC, cURL).
 
 This module imports nothing of ours and nothing that is not in the standard library, so that it also runs, by its
 path, with the interpreter of an environment in which this project is not installed.
@@ -114,7 +115,7 @@ class Network:
         self._recorder = recorder
 
     def install(self) -> None:
-        """Replace name resolution and connecting in the `socket` module of this process."""
+        """Replace name resolution, connecting and sending to an address in the `socket` module of this process."""
         resolve = socket.getaddrinfo
 
         def getaddrinfo(host: Any, port: Any, *arguments: Any, **options: Any) -> Any:
@@ -122,18 +123,28 @@ class Network:
             return resolve(host, port, *arguments, **options)
 
         socket.getaddrinfo = getaddrinfo
-        for name in ("connect", "connect_ex"):
-            setattr(socket.socket, name, self._connecting(getattr(socket.socket, name)))
+        for name in ("gethostbyname", "gethostbyname_ex"):
+            setattr(socket, name, self._looking_up(getattr(socket, name)))
+        for name in ("connect", "connect_ex", "sendto"):
+            setattr(socket.socket, name, self._addressing(getattr(socket.socket, name)))
 
-    def _connecting(self, original: Callable[..., Any]) -> Callable[..., Any]:
+    def _looking_up(self, original: Callable[[str], Any]) -> Callable[[str], Any]:
         @functools.wraps(original)
-        def connect(connecting: socket.socket, address: Any) -> Any:
-            if connecting.family in (socket.AF_INET, socket.AF_INET6) and isinstance(address, tuple):
+        def look_up(host: str) -> Any:
+            return original(self._destination(host, None)[0])
+
+        return look_up
+
+    def _addressing(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def with_address(sender: socket.socket, *arguments: Any) -> Any:
+            *others, address = arguments
+            if sender.family in (socket.AF_INET, socket.AF_INET6) and isinstance(address, tuple):
                 host, port = self._destination(*address[:2])
                 address = (host, port, *address[2:])
-            return original(connecting, address)
+            return original(sender, *others, address)
 
-        return connect
+        return with_address
 
     def _destination(self, host: Any, port: Any) -> tuple[Any, Any]:
         name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
@@ -156,7 +167,7 @@ def _is_this_machine(name: str) -> bool:
     try:
         address = ipaddress.ip_address(name.partition("%")[0])
     except ValueError:
-        return name == "localhost" or name.endswith(".localhost")
+        return name in ("localhost", socket.gethostname().lower()) or name.endswith(".localhost")
     return address.is_loopback or address.is_unspecified
 
 

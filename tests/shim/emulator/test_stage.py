@@ -194,6 +194,9 @@ def test_requests_reaches_the_given_server_over_tls(run: Run) -> None:
         'socket.socket().connect(("192.0.2.1", 80))',
         'socket.getaddrinfo("192.0.2.1", 80)',
         'socket.socket().connect_ex(("example.com", 80))',
+        'socket.gethostbyname("example.com")',
+        'socket.gethostbyname_ex("example.com")',
+        'socket.socket(type=socket.SOCK_DGRAM).sendto(b"x", 0, ("192.0.2.1", 53))',
     ],
 )
 def test_any_other_host_is_refused_and_named(run: Run, stage: Stage, connect: str) -> None:

@@ -189,7 +189,6 @@ class AssemblyAISession(Session):
         if isinstance(message, bytes):
             self._measure(message)
             self._arrived.put_nowait(Audio(message, self.clock.now()))
-            await self.audio_reached(self._received)
             return
         try:
             self._arrived.put_nowait(self._judge(message))
@@ -246,16 +245,18 @@ class AssemblyAISession(Session):
             }
         )
         await self.said()
-        await self.audio_reached(self._received)
+        await self.audio_reached(0)
         self.spawn(self._watch(session_seconds))
-        processed_until = 0.0
+        processed_until = processed = 0.0
         while True:
             item = await self._arrived.get()
             if isinstance(item, Audio):
                 await self.clock.sleep(max(processed_until, item.arrived) - self.clock.now())
                 seconds = len(item.data) / (self._configuration.bytes_per_second or float("inf"))
                 processed_until = max(processed_until, item.arrived) + seconds / CATCH_UP
+                processed += seconds
                 self._process(item.data)
+                await self.audio_reached(processed)
             elif item["type"] == "ForceEndpoint":
                 self._say_all(self._turns.force())
             elif item["type"] == "Terminate":
@@ -298,7 +299,7 @@ class AssemblyAISession(Session):
             self.say(
                 {
                     "type": "Termination",
-                    "audio_duration_seconds": int(self._received),
+                    "audio_duration_seconds": int(round(self._received, 3)),
                     "session_duration_seconds": int(self.clock.now() - self._begun_at),
                 }
             )

@@ -62,8 +62,8 @@ def invalid_value(name: str, problem: str) -> Invalid:
 
 def one_of(values: tuple[str, ...]) -> str:
     """The sentence that lists every allowed value."""
-    quoted = [f"'{value}'" for value in values]
-    return f"Input should be {', '.join(quoted[:-1])} or {quoted[-1]}"
+    *others, final = [f"'{value}'" for value in values]
+    return f"Input should be {', '.join(others)} or {final}" if others else f"Input should be {final}"
 
 
 Check = Callable[[str, Any], Any]

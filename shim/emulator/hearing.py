@@ -174,14 +174,12 @@ class Hearing:
         ValueError: the scene's sound is no mono 16-bit WAV file at 16 kHz.
         KeyError: the encoding is not one of those.
 
-    Attributes:
-        seconds: how much audio was fed.
     """
 
     def __init__(self, scene: Scene, encoding: str, sample_rate: int) -> None:
-        self.seconds = 0.0
+        self._samples_fed = 0
+        self._sample_rate = sample_rate
         self._width, self._decode = _DECODERS[encoding]
-        self._bytes_per_second = self._width * sample_rate
         self._partial_sample = b""
         self._resampler = (
             None if sample_rate == RATE else soxr.ResampleStream(sample_rate, RATE, 1, dtype="float32")
@@ -210,6 +208,11 @@ class Hearing:
         self._last_end: float | None = None
 
     @property
+    def seconds(self) -> float:
+        """How much audio was fed."""
+        return self._samples_fed / self._sample_rate
+
+    @property
     def silence(self) -> float:
         """Seconds of audio since a known word was last being spoken; since the beginning before the first one."""
         if self._last_end is None:
@@ -228,7 +231,7 @@ class Hearing:
         audio = self._partial_sample + audio
         whole = len(audio) - len(audio) % self._width
         self._partial_sample = audio[whole:]
-        self.seconds += whole / self._bytes_per_second
+        self._samples_fed += whole // self._width
         return self._take(self._decode(audio[:whole]), last=False)
 
     def finish(self) -> list[Heard]:

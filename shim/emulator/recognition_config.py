@@ -177,7 +177,7 @@ def _read_audio_format(message: Mapping[str, Any]) -> AudioFormat:
     if kind != "raw":
         raise Refused("invalid_audio_type", "audio_format.type is raw or file")
     encoding, sample_rate = audio_format.get("encoding"), audio_format.get("sample_rate")
-    if encoding not in ENCODINGS:
+    if not isinstance(encoding, str) or encoding not in ENCODINGS:
         raise Refused("invalid_audio_type", f"audio_format.encoding is one of {', '.join(ENCODINGS)}")
     if not _is_whole(sample_rate) or sample_rate <= 0:
         raise Refused("invalid_audio_type", "audio_format.sample_rate is a number of Hz")

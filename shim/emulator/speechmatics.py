@@ -10,7 +10,6 @@ import asyncio
 import base64
 import binascii
 import hashlib
-import json
 import secrets
 import time
 import uuid
@@ -34,6 +33,7 @@ from shim.emulator.serving import Closed, Emulator, Request, Response, Session, 
 from shim.emulator.wav import NotWav, WavStream
 from shim.protocol.mapping.errors import SPEECHMATICS_CLOSE_CODES, SPEECHMATICS_CLOSE_REASONS
 from shim.protocol.mapping.languages import LANGUAGES, language_pack_info
+from shim.protocol.wire import NotJSON, loads
 
 NOT_EMULATED = (
     "translation: no AddTranslation or AddPartialTranslation comes",
@@ -170,10 +170,12 @@ class SpeechmaticsEmulator(Emulator):
         if not self._knows(credential(request)):
             return _problem(401, "Unauthorized")
         try:
-            wanted = json.loads(request.body or b"{}")
-            seconds = wanted.get("ttl")
-        except (ValueError, AttributeError):
+            wanted = loads(request.body or b"{}")
+        except NotJSON:
+            wanted = None
+        if not isinstance(wanted, dict):
             return _problem(400, "Bad Request", "the body is not a JSON object")
+        seconds = wanted.get("ttl")
         if seconds is not None and not (
             isinstance(seconds, int) and KEY_SECONDS[0] <= seconds <= KEY_SECONDS[1]
         ):
@@ -397,7 +399,7 @@ class SpeechmaticsSession(Session):
             raise Refused("protocol_error", "StartRecognition is allowed once")
         if name == "AddAudio" and (self._config.channels or isinstance(item, dict)):
             raise Refused("protocol_error", "AddAudio is a binary message, in a session of one channel")
-        if name != "AddAudio" and name not in self._HANDLERS:
+        if not isinstance(name, str) or (name != "AddAudio" and name not in self._HANDLERS):
             raise Refused("invalid_message", f"the message {str(name)[:40]!r} is not known")
         if name in ("AddAudio", "AddChannelAudio"):
             self._last_audio = self.clock.now()
@@ -410,10 +412,10 @@ class SpeechmaticsSession(Session):
 
     def _read(self, received: str) -> Message:
         try:
-            message = json.loads(received)
+            message = loads(received)
             # The legacy SDK encodes SetRecognitionConfig twice in sessions of several channels.
-            message = json.loads(message) if isinstance(message, str) else message
-        except ValueError as error:
+            message = loads(message) if isinstance(message, str) else message
+        except NotJSON as error:
             raise Refused("invalid_message", "the message is not JSON") from error
         if not isinstance(message, dict):
             raise Refused("invalid_message", "the message is not an object")

@@ -58,6 +58,7 @@ def test_a_missing_audio_format_is_a_file() -> None:
         (start(additional_vocab=["a"] * 1001), "invalid_config"),
         (start(additional_vocab=[{"sounds_like": ["a"]}]), "invalid_config"),
         (start({"type": "raw", "encoding": "pcm_s32le", "sample_rate": 16000}), "invalid_audio_type"),
+        (start({"type": "raw", "encoding": ["pcm_s16le"], "sample_rate": 16000}), "invalid_audio_type"),
         (start({"type": "raw", "encoding": "pcm_s16le"}), "invalid_audio_type"),
         (start({"type": "raw", "encoding": "pcm_s16le", "sample_rate": "16000"}), "invalid_audio_type"),
         (start({"type": "stream"}), "invalid_audio_type"),

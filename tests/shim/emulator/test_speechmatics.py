@@ -530,6 +530,9 @@ def test_channels_are_transcribed_apart(emulator: SpeechmaticsEmulator) -> None:
     [
         ('{"message": "Nonsense"}', "invalid_message"),
         ("not json", "invalid_message"),
+        ('{"message": ["AddAudio"]}', "invalid_message"),
+        ('{"message": "ForceEndOfUtterance", "timestamp": NaN}', "invalid_message"),
+        ('{"message": "SetRecognitionConfig"}', "invalid_message"),
         ("[1]", "invalid_message"),
         (json.dumps(start()), "protocol_error"),
         ('{"message": "AddChannelAudio", "channel": "a", "data": ""}', "protocol_error"),

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -127,9 +128,13 @@ class Client:
         self.send(start_message(**config))
         return self.hear_until("RecognitionStarted", "Error")
 
-    def speak(self, audio: bytes, chunk: int = 1472) -> None:
+    def speak(self, audio: bytes, chunk: int = 1472, speed: float | None = None) -> None:
+        """Send 16 kHz 16-bit audio: all at once, or at ``speed`` times the pace at which it was spoken."""
+        clock = Clock(speed or 1.0)
         for start in range(0, len(audio), chunk):
             self.send(audio[start : start + chunk])
+            if speed is not None:
+                time.sleep(clock.real((start + chunk) / 32000 - clock.now()))
 
     def end(self) -> Conversation:
         self.send({"message": "EndOfStream", "last_seq_no": 0})
@@ -185,7 +190,12 @@ def run_program(scene: Scene, tmp_path: Path) -> Callable[..., Outcome]:
     """Runs Python source that may use ``programs/legacy.py``, in an environment of a client library."""
 
     def run(
-        source: str, environment: str | None = None, url: str = "", key: str = API_KEY, **variables: str
+        source: str,
+        environment: str | None = None,
+        url: str = "",
+        key: str = API_KEY,
+        speed: float = SPEED,
+        **variables: str,
     ) -> Outcome:
         python = (
             Path(sys.executable)
@@ -205,6 +215,7 @@ def run_program(scene: Scene, tmp_path: Path) -> Callable[..., Outcome]:
                 "ASSEMBLYAI_API_KEY": key,
                 "ASSEMBLYAI_STREAMING_URL": url,
                 "TEST_AUDIO": str(scene.sound),
+                "TEST_SPEED": str(speed),
                 **variables,
             },
             capture_output=True,

@@ -5,7 +5,11 @@ import os
 import threading
 import time
 
-from shim import websocket
+from shim import background, redirect, websocket
+from shim.clock import Clock
+
+SPEED = float(os.environ.get("TEST_SPEED", "1"))
+redirect.background = background.BackgroundServer(clock=Clock(SPEED))
 
 URL = "wss://eu2.rt.speechmatics.com/v2/en"
 LEGACY_KEY = "legacy-speechmatics-secret"
@@ -29,6 +33,13 @@ _printing = threading.Lock()
 def say(event, **more):
     with _printing:
         print(json.dumps({"event": event, "at": time.monotonic(), **more}), flush=True)
+
+
+def send_in_pace(audio, send):
+    clock = Clock(SPEED)
+    for start in range(0, len(audio), 1472):
+        send(audio[start : start + 1472])
+        time.sleep(clock.real(start / 32000 - clock.now()))
 
 
 class Program:
@@ -73,12 +84,11 @@ class Program:
         self.thread.start()
         return self
 
-    def send_audio(self, audio=AUDIO, chunk=1472, pause=0.0):
+    def send_audio(self, audio=AUDIO):
+        """In pieces of 46 ms, at the pace at which it was spoken."""
         if not self.started.wait(20):
             say("not started")
-        for start in range(0, len(audio), chunk):
-            self.app.send(audio[start : start + chunk], websocket.ABNF.OPCODE_BINARY)
-            time.sleep(pause)
+        send_in_pace(audio, lambda piece: self.app.send(piece, websocket.ABNF.OPCODE_BINARY))
 
     def close(self):
         say("closing")

@@ -404,11 +404,16 @@ class SpeechmaticsSession(Session):
         if name in ("AddAudio", "AddChannelAudio"):
             self._last_audio = self.clock.now()
             if self._ended:
-                reason = "audio was added after EndOfStream; it is ignored"
-                self.say({"message": "Warning", "type": "add_audio_after_eos", "reason": reason})
+                self._warn_of_late_audio()
                 return
         self._ended = self._ended or name == "EndOfStream"
         self._queue.put_nowait(item)
+
+    def _warn_of_late_audio(self) -> None:
+        # EndOfTranscript, which comes when no channel is left, is the last message.
+        if self._channels:
+            reason = "audio was added after EndOfStream; it is ignored"
+            self.say({"message": "Warning", "type": "add_audio_after_eos", "reason": reason})
 
     def _read(self, received: str) -> Message:
         try:

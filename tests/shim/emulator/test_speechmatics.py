@@ -489,8 +489,11 @@ def test_audio_after_the_end_is_ignored_with_a_warning(emulator: SpeechmaticsEmu
         client.send({"message": "EndOfStream", "last_seq_no": 99})
         client.speak(b"\0" * CHUNK)
         client.receive_until("EndOfTranscript")
+        client.speak(b"\0" * CHUNK)
+        assert client.receive() is None
         assert [m["type"] for m in client.session.named("Warning")] == ["add_audio_after_eos"]
         assert client.session.named("AudioAdded") == []
+        assert client.session.messages[-1]["message"] == "EndOfTranscript"
 
 
 def test_the_server_closes_in_the_end_when_the_client_does_not(emulator: SpeechmaticsEmulator) -> None:

@@ -51,22 +51,22 @@ class Redirected:
         self._app = app
         self._reader = threading.current_thread()
 
-    def receive(self, receive: Callable[[], Any]) -> Any:
-        """One frame, noting who reads and how the connection ends."""
+    def receive(self, receive: Callable[[], tuple[int, Any]]) -> tuple[int, Any]:
+        """One message or control frame, noting who reads and how the connection ends."""
         self._reader = threading.current_thread()
         try:
-            frame = receive()
+            opcode, frame = receive()
         except (self._library.WebSocketTimeoutException, BlockingIOError):
             raise
         except Exception:
             self._received_all.set()
             raise
-        if frame.opcode == self._library.ABNF.OPCODE_CLOSE:
+        if opcode == self._library.ABNF.OPCODE_CLOSE:
             self.close_frame = frame
             if self._deadline is not None and self._app is not None:
                 self._app.keep_running = False  # closed on purpose: `reconnect` must not open another session
             self._received_all.set()
-        return frame
+        return opcode, frame
 
     def begin_close(self) -> None:
         """Begin to drain; the session server closes the connection once everything owed was sent."""
@@ -125,22 +125,25 @@ def patch(library: Any) -> None:
 
         return connect
 
-    def recv_frame(original: Callable[..., Any]) -> Callable[..., Any]:
-        def recv_frame(self: Any) -> Any:
+    def recv_data_frame(original: Callable[..., Any]) -> Callable[..., Any]:
+        def recv_data_frame(self: Any, control_frame: bool = False) -> Any:
             connection = _connection(self)
             if connection is None:
-                return original(self)
-            return connection.receive(lambda: original(self))
+                return original(self, control_frame)
+            return connection.receive(lambda: original(self, control_frame))
 
-        return recv_frame
+        return recv_data_frame
 
     def close(original: Callable[..., Any]) -> Callable[..., Any]:
-        def close(self: Any, *arguments: Any, **options: Any) -> Any:
+        def close(self: Any, *arguments: Any, **options: Any) -> None:
             connection = _connection(self)
             if connection is not None and self.connected and connection.is_read_elsewhere:
                 connection.begin_close()
                 connection.wait_until_received()
-            return original(self, *arguments, **options)
+            original(self, *arguments, **options)
+            if connection is not None:
+                # Where the server closed first the library leaves the socket open, and the server would wait for it.
+                self.shutdown()
 
         return close
 
@@ -197,7 +200,7 @@ def patch(library: Any) -> None:
         return close
 
     replace_method(low_level, "connect", connect)
-    replace_method(low_level, "recv_frame", recv_frame)
+    replace_method(low_level, "recv_data_frame", recv_data_frame)
     replace_method(low_level, "close", close)
     replace_method(app, "create_dispatcher", app_create_dispatcher)
     replace_method(app, "_callback", app_callback)

@@ -85,15 +85,23 @@ def lower_removals(source: Source, names: Names, removals: Sequence[Removal]) ->
         if is_whole_block and statement is block[-1]:
             start, end, text = source.start(statement), source.end(statement), "pass"
         else:
-            (start, end), text = statement_span(source, names, statement), ""
+            last = block.index(statement)
+            while last + 1 < len(block) and id(block[last + 1]) in removed:
+                last += 1
+            (start, end), text = statement_span(source, names, statement, block[last]), ""
         lowered.append((removal, Change(start, end, text, removal.reason, removal.confidence)))
     return lowered
 
 
-def statement_span(source: Source, names: Names, statement: ast.stmt) -> tuple[int, int]:
+def statement_span(
+    source: Source, names: Names, statement: ast.stmt, run_end: ast.stmt
+) -> tuple[int, int]:
     """The lines of a statement: its own, the comments right above it, and the blank lines that it leaves without use.
 
     A statement that shares its line with another is only its own text with the semicolon.
+
+    Args:
+        run_end: the last of the statements that go together with this one, without one between them that stays.
     """
     start, end = source.start(statement), source.end(statement)
     first, last = source.line_of(start), source.line_of(end)
@@ -102,19 +110,26 @@ def statement_span(source: Source, names: Names, statement: ast.stmt) -> tuple[i
     if before.strip() or (after and not after.startswith("#")):
         return _shared_line_span(source, start, end)
     block = names.block(statement)
+    is_first = statement is block[0]
     # The last line that belongs to something else
-    if statement is not block[0]:
+    if not is_first:
         floor = source.line_of(source.end(block[block.index(statement) - 1]))
     else:
         parent = names.parents[statement]
         floor = source.line_of(source.start(parent)) if isinstance(parent, ast.stmt) else 0
     while first - 1 > floor and _is_own_comment(source, first - 1, before):
         first -= 1
-    following = source.line_text(last + 1).strip() if last < len(source.line_starts) else ""
-    if not following:
-        while first - 1 > floor and not source.line_text(first - 1).strip():
+    if _is_blank(source, source.line_of(source.end(run_end)) + 1):
+        while first - 1 > floor and _is_blank(source, first - 1):
             first -= 1
+    if is_first and isinstance(names.parents[statement], ast.stmt):
+        while last < len(source.line_starts) - 1 and _is_blank(source, last + 1):
+            last += 1
     return source.line_start(first), source.line_start(last + 1)
+
+
+def _is_blank(source: Source, line: int) -> bool:
+    return line > len(source.line_starts) or not source.line_text(line).strip()
 
 
 def _is_own_comment(source: Source, line: int, indentation: str) -> bool:

@@ -13,7 +13,7 @@ from migrator.dialects.websocket_client import Session
 from migrator.edits import Change, Note, Obstacle, OverlapError, Removal, apply, lower_removals
 from migrator.options import Options
 from migrator.result import Edit, Finding
-from migrator.rules import CONNECTION, drop_in, other
+from migrator.rules import CONNECTION, drop_in, no_counterpart, other
 from migrator.rules.rule import Plan
 
 
@@ -56,7 +56,8 @@ def native(session: Session, options: Options) -> Rewrite:
                 elif isinstance(proposal, Note):
                     findings.append(finding(proposal.line, rule.id, proposal.message))
     findings.append(_finals(session))
-    obstacles = list(dict.fromkeys(obstacles))
+    gone = _gone_lines(plan)
+    obstacles = [obstacle for obstacle in dict.fromkeys(obstacles) if obstacle.line not in gone]
     changes = _changes(session, plan)
     if obstacles and options.partial:
         changes += _marks(session, obstacles)
@@ -68,6 +69,19 @@ def native(session: Session, options: Options) -> Rewrite:
     except OverlapError as error:
         return Rewrite(source.text, obstacles=[*obstacles, Obstacle(1, str(error))])
     return Rewrite(text, sorted(set(edits)), sorted(set(findings)), obstacles)
+
+
+def _gone_lines(plan: Plan) -> set[int]:
+    """Lines of branches for messages that never come: what is not understood there does not matter."""
+    source = plan.session.source
+    lines: set[int] = set()
+    for rule, proposal in plan.proposals:
+        if rule == no_counterpart.RULE.id and isinstance(proposal, Change):
+            lines.update(range(source.line_of(proposal.start), source.line_of(max(proposal.start, proposal.end - 1)) + 1))
+        elif rule == no_counterpart.RULE.id and isinstance(proposal, Removal):
+            statement = proposal.statement
+            lines.update(range(statement.lineno, (statement.end_lineno or statement.lineno) + 1))
+    return lines
 
 
 def _finals(session: Session) -> Finding:

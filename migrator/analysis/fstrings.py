@@ -99,11 +99,9 @@ def _expression_end(text: str, position: int, stop: int) -> int:
             closers.pop()
         elif character in _CLOSERS:
             closers.append(_CLOSERS[character])
-        elif not closers and (
-            character in ":}" or (character == "!" and not text.startswith("!=", position))
-        ):
-            return position
-        elif not closers and character == "=" and text[position + 1 : position + 2] in ("}", "!", ":"):
+        elif (
+            not closers and (character in ":}" or (character == "!" and not text.startswith("!=", position)))
+        ) or (not closers and character == "=" and text[position + 1 : position + 2] in ("}", "!", ":")):
             return position
         position += 1
     return stop

@@ -95,9 +95,12 @@ def imports(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:
         if isinstance(node, ast.Import):
             if any(alias.name.split(".")[0] == MODULE for alias in node.names):
                 found.append(node)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            if (node.module or "").split(".")[0] == MODULE:
-                found.append(node)
+        elif (
+            isinstance(node, ast.ImportFrom)
+            and node.level == 0
+            and (node.module or "").split(".")[0] == MODULE
+        ):
+            found.append(node)
     return found
 
 
@@ -149,10 +152,9 @@ class _Recogniser:
             case ast.Attribute(value=ast.Name() as module, attr="WebSocketApp" | "create_connection" as name):
                 return name if self.imported_name(module) == MODULE else ""
             case ast.Name() as function:
-                imported = self.imported_name(function)
-                name = imported.rpartition(".")[2]
-                is_ours = imported.startswith(MODULE + ".") and name in ("WebSocketApp", "create_connection")
-                return name if is_ours else ""
+                module_name, _, imported = self.imported_name(function).rpartition(".")
+                is_ours = module_name.split(".")[0] == MODULE
+                return imported if is_ours and imported in ("WebSocketApp", "create_connection") else ""
         return ""
 
     def imported_name(self, node: ast.Name) -> str:

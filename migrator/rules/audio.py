@@ -111,9 +111,13 @@ def _callback_parameter(session: Session, data: ast.Name) -> Capture | None:
             continue
         function = names.definition(callback)
         frames = _keyword(node, "frames_per_buffer")
-        if function is not None and frames is not None and names.parameters(function):
-            if names.binding(data) is names.parameter_binding(names.parameters(function)[0]):
-                return Capture(node, frames, 1)
+        parameters = names.parameters(function) if function is not None else []
+        if (
+            frames is not None
+            and parameters
+            and names.binding(data) is names.parameter_binding(parameters[0])
+        ):
+            return Capture(node, frames, 1)
     return None
 
 
@@ -309,11 +313,8 @@ def _computed_length(session: Session, capture: Capture, rate: ast.expr) -> Iter
     node = names.resolve(capture.frames)
     statement = names.statement(node)
     rate_binding, binding = names.binding(rate), names.binding(capture.frames)
-    if (
-        binding is None
-        or visible(names, rate, statement)
-        and names.value(rate) is UNKNOWN
-        and _is_below(session, rate, node)
+    if binding is None or (
+        visible(names, rate, statement) and names.value(rate) is UNKNOWN and _is_below(session, rate, node)
     ):
         yield replace(source, node, formula, reason)
         yield Need("math")

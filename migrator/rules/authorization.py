@@ -107,14 +107,13 @@ def without_bearer(session: Session, value: ast.expr) -> Iterator[Proposal]:
     if key is None:
         yield Obstacle(value.lineno, f"{source.segment(value)[:40]} is no known spelling of a Bearer token")
         return
+    start, end = source.start(value), source.end(value)
     if prefix:
-        start = source.text.index("Bearer", source.start(value))
-        end = start + len(match.group())
-        yield Change(start, end, "", _REASON)
+        position = source.text.index("Bearer", start)
+        yield Change(position, position + len(match.group()), "", _REASON)
     else:
-        inner = key if not isinstance(key, ast.BinOp | ast.IfExp | ast.BoolOp) else None
-        text = source.segment(key) if inner is not None else f"({source.segment(key)})"
-        yield replace(source, value, text, _REASON)
+        yield Change(start, source.start(key), "", _REASON)
+        yield Change(source.end(key), end, "", _REASON)
     yield from key_source(session, key, set())
 
 

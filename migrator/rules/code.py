@@ -148,6 +148,21 @@ def keyword_removal(source: Source, call: ast.Call, keyword: ast.keyword, reason
     return item_removal(source, start, source.end(keyword.value), reason)
 
 
+def items_removal(
+    source: Source, items: list[tuple[int, int]], gone: list[bool], reason: str
+) -> Iterator[Change]:
+    """A list of items, given by their offsets, without some of them."""
+    kept = [index for index, is_gone in enumerate(gone) if not is_gone]
+    last = kept[-1] if kept else -1
+    tail = range(last + 1, len(items))
+    has_comma = source.text[items[-1][1] :].lstrip().startswith(",")
+    for index, (start, end) in enumerate(items):
+        if gone[index] and (has_comma or index not in tail):
+            yield item_removal(source, start, end, reason)
+    if len(tail) and not has_comma:
+        yield Change(items[last][1] if kept else items[0][0], items[-1][1], "", reason)
+
+
 def item_removal(source: Source, start: int, end: int, reason: str) -> Change:
     """A list of arguments or items without one of them, given by its offsets."""
     text = source.text

@@ -118,7 +118,7 @@ def _created(session: Session, event: _Event) -> Iterator[Proposal]:
     if isinstance(event.owner, ast.ClassDef):
         for function in event.owner.body:
             if isinstance(function, ast.FunctionDef) and function.name == "__init__":
-                last = _last_assignment(function.body)
+                last = _last_assignment(session, function.body)
                 yield (
                     insert_after(source, last, text, reason)
                     if last
@@ -127,7 +127,7 @@ def _created(session: Session, event: _Event) -> Iterator[Proposal]:
                 return
         yield Obstacle(event.owner.lineno, f"{event.owner.name} has no __init__ to keep an event in")
     elif isinstance(event.owner, ast.Module):
-        last = _last_assignment(event.owner.body)
+        last = _last_assignment(session, event.owner.body)
         first = next((s for s in event.owner.body if _is_definition(s)), event.owner.body[-1])
         yield (
             insert_after(source, last, text, reason)
@@ -136,10 +136,10 @@ def _created(session: Session, event: _Event) -> Iterator[Proposal]:
         )
     else:
         body: list[ast.stmt] = event.owner.body  # type: ignore[attr-defined]
-        first = next((s for s in body if _is_definition(s)), None)
-        if first is not None:
-            blank = "\n" if source.line_text(first.lineno - 1).strip() == "" else ""
-            yield insert_line(source, first, text + blank, reason)
+        definition = next((s for s in body if _is_definition(s)), None)
+        if definition is not None:
+            blank = "\n" if source.line_text(definition.lineno - 1).strip() == "" else ""
+            yield insert_line(source, definition, text + blank, reason)
         else:
             yield body_start(source, body, text, reason)
 
@@ -148,15 +148,17 @@ def _is_definition(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
 
 
-def _last_assignment(body: list[ast.stmt]) -> ast.stmt | None:
-    """The last of the assignments with which a block begins, before its first definition or action."""
+def _last_assignment(session: Session, body: list[ast.stmt]) -> ast.stmt | None:
+    """The last of the assignments with which a block begins, before it defines or does anything or connects."""
+    assert session.connection is not None
+    connecting = session.names.statement(session.connection.call)
     last = None
     for statement in body:
-        if isinstance(statement, ast.Assign | ast.AnnAssign):
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement is not connecting:
             last = statement
-        elif _is_definition(statement) or isinstance(
-            statement, ast.If | ast.For | ast.While | ast.With | ast.Try
-        ):
+        elif _is_definition(statement) or isinstance(statement, ast.If | ast.For | ast.While | ast.With | ast.Try):
+            break
+        if statement is connecting:
             break
     return last
 
@@ -172,17 +174,22 @@ def _set_on_termination(session: Session, name: str) -> Iterator[Proposal]:
             and "EndOfTranscript" in test.names
             and isinstance(branch, ast.If)
             and branch.test is test.node
-        ):
-            if branch.body[0].lineno > branch.test.lineno:
-                yield body_start(source, branch.body, f"{name}.set()", reason)
-                return
+        ) and branch.body[0].lineno > branch.test.lineno:
+            yield body_start(source, branch.body, f"{name}.set()", reason)
+            return
     statement = names.statement(_reader(session))
     target = statement.targets[0] if isinstance(statement, ast.Assign) else None
     if not isinstance(target, ast.Name | ast.Attribute):
         yield Obstacle(statement.lineno, "the received message has no variable")
         return
-    message, quote = source.segment(target), source.quote
-    text = f"if {message}.get({quote}type{quote}) == {quote}Termination{quote}:\n{source.indent}{name}.set()"
+    kind = f"{source.segment(target)}.get({source.quote}type{source.quote})"
+    block = names.block(statement)
+    following = block[block.index(statement) + 1 :][:1]
+    for leaf in session.reading.leaves:
+        if leaf.field == "message" and following and names.parents[leaf.node] is following[0]:
+            if isinstance(following[0], ast.Assign):
+                statement, kind = following[0], source.segment(following[0].targets[0])
+    text = f"if {kind} == {source.quote}Termination{source.quote}:\n{source.indent}{name}.set()"
     yield insert_after(source, statement, text, reason)
 
 
@@ -259,19 +266,19 @@ def _waits_itself(session: Session) -> bool:
 
 
 def _closes_after(session: Session, end: Sent) -> bool:
-    """Whether the function that sends EndOfStream closes the connection further down, without reading in between."""
+    """Whether the function that sends EndOfStream closes the connection further down, and neither reads nor waits for
+    a thread without a limit in between."""
     function = session.names.function(end.call) or session.source.tree
-    closes = reads = False
+    closes = waits = False
     for node in ast.walk(function):
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.lineno > end.call.lineno
-        ):
-            if session.is_socket(node.func.value):
-                closes |= node.func.attr == "close"
-                reads |= node.func.attr == "recv"
-    return closes and not reads
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        if node.lineno > end.call.lineno and session.is_socket(node.func.value):
+            closes |= node.func.attr == "close"
+            waits |= node.func.attr == "recv"
+        elif node.lineno > end.call.lineno and node.func.attr == "join":
+            waits |= not node.args and not node.keywords
+    return closes and not waits
 
 
 def _blocks_reading(session: Session, end: Sent) -> bool:

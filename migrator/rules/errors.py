@@ -64,7 +64,9 @@ def kinds_at(session: Session, node: ast.AST) -> set[str] | None:
                     and (test.node is parent.test or _is_part(parent.test, test.node))
                 ):
                     return set(test.names)
-        calls = session.reading.entries.get(parent)  # type: ignore[arg-type]
+        calls = None
+        if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            calls = session.reading.entries.get(parent)
         if calls:
             found = [kinds_at(session, call) for call in calls]
             return set().union(*(kinds for kinds in found if kinds)) if all(found) else None

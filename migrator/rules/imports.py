@@ -20,7 +20,7 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
     needs = sorted(set(plan.needs), key=lambda need: (need.name != "", need.module))
     for need in needs:
         binding = session.names.lookup(session.source.tree, need.bound)
-        stores = [store for store in binding.stores] if binding else []
+        stores = list(binding.stores) if binding else []
         if any(_is_import(session, store, need) for store in stores):
             continue
         if stores:

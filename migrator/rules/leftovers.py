@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from migrator.analysis.names import Binding
-from migrator.rules.code import item_removal
+from migrator.rules.code import items_removal
 from migrator.rules.rule import Plan, Proposal, Removal, Rule, Session
 from migrator.rules.sequence_numbers import undeclared
 
@@ -96,17 +96,19 @@ def _entries(session: Session, plan: Plan, binding: Binding, gone: set[ast.AST])
         if not isinstance(key, str) or not isinstance(parent, ast.Subscript):
             return
         uses.setdefault(key, []).append(parent)
+    items: list[tuple[int, int]] = []
+    unused: list[bool] = []
     for key_node, item in zip(value.keys, value.values, strict=True):
+        if key_node is None:
+            return
         reads = uses.get(str(names.value(key_node)), [])
         texts = {source.segment(read) for read in reads}
         is_kept = any(text in change.text for text in texts for change in plan.changes)
-        if (
-            key_node
-            and reads
-            and not is_kept
-            and all(read in gone or plan.is_removed(read) for read in reads)
-        ):
-            yield item_removal(source, source.start(key_node), source.end(item), _REASON)
+        is_gone = bool(reads) and not is_kept and all(r in gone or plan.is_removed(r) for r in reads)
+        items.append((source.start(key_node), source.end(item)))
+        unused.append(is_gone)
+    if items:
+        yield from items_removal(source, items, unused, _REASON)
 
 
 RULE = Rule(

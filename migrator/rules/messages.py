@@ -37,7 +37,7 @@ def _comparison(session: Session, test: KindTest) -> Iterator[Proposal]:
     names = {name for name in test.names if COUNTERPARTS[name] and name != "EndOfUtterance"}
     transcripts = names & TRANSCRIPTS
     others = sorted(COUNTERPARTS[name] for name in names - TRANSCRIPTS)
-    if "EndOfUtterance" in test.names and not transcripts == TRANSCRIPTS:
+    if "EndOfUtterance" in test.names and transcripts != TRANSCRIPTS:
         yield Obstacle(test.node.lineno, "EndOfUtterance is told apart from the final transcript")
         return
     if len(transcripts) == 1 and others:

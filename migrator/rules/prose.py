@@ -13,7 +13,7 @@ _TRUE_NOW = {
     "authorization": "# AssemblyAI wants the key alone",
     "audio-format": "# AssemblyAI takes 16-bit samples",
 }
-_OUTDATED = re.compile(r"Speechmatics|\bBearer\b|float|32.bit", re.IGNORECASE)
+_OUTDATED = re.compile(r"Speechmatics|\bBearer\b|float|32.bit|\breplace\b.*\bkey\b", re.IGNORECASE)
 _WORDS = {
     "Speechmatics": "AssemblyAI",
     "StartRecognition": "the connection parameters",

@@ -51,12 +51,16 @@ def _use(session: Session, use: ast.expr) -> Iterator[Proposal]:
             joined = names.parents[parent]
             call = names.parents[joined]
             if (
-                isinstance(joined, ast.JoinedStr)
-                and joined.values[-1] is parent
-                and isinstance(call, ast.Call)
+                (
+                    isinstance(joined, ast.JoinedStr)
+                    and joined.values[-1] is parent
+                    and isinstance(call, ast.Call)
+                )
+                and isinstance(call.func, ast.Name)
+                and call.func.id == "print"
+                and call.args[-1:] == [joined]
             ):
-                if isinstance(call.func, ast.Name) and call.func.id == "print" and call.args[-1:] == [joined]:
-                    yield from _printed(session, call)
+                yield from _printed(session, call)
         case ast.Call(func=ast.Attribute(value=collection, attr="append"), args=[only]) if only is use:
             yield from _joins(session, names.binding(collection))
 

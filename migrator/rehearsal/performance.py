@@ -187,7 +187,8 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _text(output: Path) -> str:
-    return output.read_text(encoding="utf-8", errors="replace")
+    # Not read_text: it would take a carriage return, which moves a terminal's cursor, for the end of a line.
+    return output.read_bytes().decode("utf-8", "replace")
 
 
 def _delivered(record: Path) -> list[Message]:

@@ -26,7 +26,7 @@ from shim.protocol.effects import (
 )
 from shim.protocol.mapping.errors import SPEECHMATICS_CLOSE_REASONS, ErrorMapping, FailureKind, error
 from shim.protocol.mapping.hosts import Region
-from shim.protocol.translator import Handshake, Translator, TranslatorOptions
+from shim.protocol.translator import Handshake, State, Translator, TranslatorOptions
 from shim.settings import Settings
 from shim.upstream import Upstream
 
@@ -91,7 +91,13 @@ class Session:
 
         `DRAIN_SECONDS` later the connection is closed in any case, and the log says so.
         """
-        if not self._client_ended:
+        if self._client_ended:
+            return
+        if self._translator.state in (State.WAITING, State.OPENING):
+            # Nothing is owed to a program that closes before its session started.
+            self._queue(CloseClient(1000, ""))
+            self._step(self._translator.client_closed)
+        else:
             self._step(self._translator.drain)
             asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._cut_off)
 

@@ -235,7 +235,9 @@ def test_closing_from_inside_a_callback_delivers_the_rest_and_does_not_block(
     assert terminated(emulator.journal)
 
 
-def test_closing_in_on_open_does_not_hang(emulate: Fixture, run_program: Fixture, environment: str) -> None:
+def test_closing_before_the_session_started_is_a_normal_close(
+    emulate: Fixture, run_program: Fixture, environment: str
+) -> None:
     outcome = run_program(
         """
         program = Program(on_open=lambda app: app.close())
@@ -244,8 +246,98 @@ def test_closing_in_on_open_does_not_hang(emulate: Fixture, run_program: Fixture
         environment,
         emulate().url,
     )
-    assert len(outcome.named("close")) == 1
+    assert [event["code"] for event in outcome.named("close")] == [1000]
+    assert outcome.named("error") == []
+    assert outcome.conversation.messages == []
     assert outcome.seconds("open", "returned") < 5
+
+
+def test_a_close_that_is_not_normal_keeps_its_code_and_the_librarys_own_ways(
+    emulate: Fixture, run_program: Fixture, environment: str
+) -> None:
+    outcome = run_program("Program().run()", environment, emulate().url, key="wrong")
+    assert [event["code"] for event in outcome.named("close")] == [4001]
+    own = ["WebSocketConnectionClosedException"] if environment.endswith("newest") else []
+    assert [event["type"] for event in outcome.named("error")] == own
+
+
+def test_every_callback_and_every_way_to_send_is_the_librarys_own(
+    emulate: Fixture, run_program: Fixture, scene: Scene, environment: str
+) -> None:
+    outcome = run_program(
+        """
+        program = Program(
+            on_data=lambda app, data, kind, whole: say("data", kind=kind, whole=whole),
+            on_cont_message=lambda app, data, whole: say("cont"),
+            on_pong=lambda app, data: say("pong"),
+        )
+        program.start(ping_interval=0.2, ping_timeout=0.1, ping_payload="x", suppress_origin=True, origin="me",
+                      sockopt=((6, 1, 1),), skip_utf8_validation=True, http_no_proxy=["*"])
+        program.started.wait(20)
+        ways = [
+            lambda piece: program.app.send(piece, websocket.ABNF.OPCODE_BINARY),
+            lambda piece: program.app.send(piece, opcode=2),
+            program.app.send_bytes,
+            lambda piece: program.app.sock.send_binary(piece),
+        ]
+        turn = iter(range(10**6))
+        send_in_pace(AUDIO, lambda piece: ways[next(turn) % 4](piece))
+        program.app.send_text(END)
+        program.ended.wait(20)
+        time.sleep(0.3)
+        program.close()
+        """,
+        environment,
+        emulate().url,
+    )
+    finals = [e["message"] for e in outcome.named("message")]
+    assert finals[-1]["message"] == "EndOfTranscript"
+    assert outcome.conversation.text.split() == scene.text.split()
+    assert {(event["kind"], event["whole"]) for event in outcome.named("data")} == {(1, 1)}
+    assert outcome.named("pong")
+
+
+def test_tls_to_assemblyai_is_verified_and_used(
+    emulate: Fixture, run_program: Fixture, tmp_path: Path, environment: str
+) -> None:
+    authority = CertificateAuthority.create(tmp_path / "ca")
+    outcome = run_program(
+        """
+        program = Program().start()
+        program.send_audio(AUDIO[:16000])
+        program.close()
+        """,
+        environment,
+        emulate(tls=authority.certificate()).url,
+        SSL_CERT_FILE=str(authority.ca_file),
+    )
+    assert outcome.conversation.names[-1] == "EndOfTranscript"
+
+
+def test_interrupting_the_loop_in_the_main_thread_leaves_no_session_open(
+    emulate: Fixture, run_program: Fixture, environment: str
+) -> None:
+    emulator = emulate()
+    outcome = run_program(
+        """
+        import signal
+
+        def on_message(app, message):
+            if message["message"] == "RecognitionStarted":
+                os.kill(os.getpid(), signal.SIGINT)
+
+        program = Program(on_message=on_message)
+        try:
+            program.run()
+        except KeyboardInterrupt:
+            say("interrupted")
+        """,
+        environment,
+        emulator.url,
+    )
+    assert outcome.named("returned") or outcome.named("interrupted")
+    assert len(outcome.named("close")) == 1
+    assert terminated(emulator.journal)
 
 
 def test_closing_with_a_lock_that_the_callback_wants_ends_in_time(

@@ -105,7 +105,7 @@ def read_start(
     if base is None:
         return error(
             "not_allowed",
-            f"{quotable(handshake.host)!r} is no host of the Speechmatics cloud, so nothing says where its audio may "
+            f"{handshake.host[:100]!r} is no host of the Speechmatics cloud, so nothing says where its audio may "
             "be processed. Set ASSEMBLYAI_REGION to eu, us or global.",
         )
     query, url = _with_query(base, query)

@@ -92,13 +92,6 @@ class Outbox:
             released.append(items.popleft())
         return released
 
-    def discard_audio(self) -> list[Item]:
-        """Forget the frames that have not left; returns the messages and acknowledgements that waited, in order."""
-        kept: list[Item] = [item for item in self._items if not isinstance(item, bytes)]
-        self._items.clear()
-        self.buffered_bytes = 0
-        return kept
-
     def next_release(self) -> float | None:
         """When `release` will give something; None while nothing is queued."""
         if not self._items:

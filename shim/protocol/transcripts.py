@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from shim.protocol.assemblyai import Word
 from shim.protocol.mapping.languages import language_pack_info
@@ -73,43 +72,3 @@ class Transcripts:
         if not results:
             return transcript(False, "", results, self.end, self.end)
         return transcript(False, text, results, seconds(words[0].start), seconds(words[-1].end))
-
-
-class Wants:
-    """What of ``transcription_config`` the translation itself follows; it may change in the middle of a session.
-
-    Attributes:
-        partials: ``enable_partials``, or the name that speechmatics-python has for it.
-        utterances: EndOfUtterance is wanted (a silence trigger above 0).
-        max_delay: seconds that a word may wait to become final, when the program said so.
-        fixed: ``max_delay_mode`` is ``fixed``: `max_delay` counts even in the middle of a sentence.
-        speakers_result: a SpeakersResult is wanted at the end.
-    """
-
-    def __init__(self) -> None:
-        self.partials = False
-        self.utterances = False
-        self.max_delay: float | None = None
-        self.fixed = False
-        self.speakers_result = False
-
-    def read(self, config: Mapping[str, Any]) -> None:
-        """Take over the keys that ``config`` has; the others stay as they are."""
-        for key in ("enable_partials", "enable_transcription_partials"):
-            if key in config:
-                self.partials = config[key] is True
-        if "max_delay" in config:
-            self.max_delay = _positive(config["max_delay"])
-        if "max_delay_mode" in config:
-            self.fixed = config["max_delay_mode"] == "fixed"
-        diarization = config.get("speaker_diarization_config")
-        if isinstance(diarization, Mapping) and diarization.get("get_speakers") is True:
-            self.speakers_result = True
-        conversation = config.get("conversation_config")
-        if isinstance(conversation, Mapping) and "end_of_utterance_silence_trigger" in conversation:
-            self.utterances = _positive(conversation["end_of_utterance_silence_trigger"]) is not None
-
-
-def _positive(value: object) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and value > 0 else None  # type: ignore[operator, arg-type]

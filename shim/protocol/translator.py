@@ -16,6 +16,7 @@ numbers of its words are shifted by those of the connections before. Events of e
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
@@ -41,13 +42,15 @@ from shim.protocol.mapping.errors import (
     quotable,
 )
 from shim.protocol.mapping.languages import language_pack_info
+from shim.protocol.mapping.messages import seconds
 from shim.protocol.mapping.parameters import update_fields
 from shim.protocol.opening import Handshake, Opening, TranslatorOptions, read_start
 from shim.protocol.pace import Outbox
 from shim.protocol.speechmatics import InfoType, WarningType
 from shim.protocol.timers import Timers
-from shim.protocol.transcripts import Transcripts, Wants
+from shim.protocol.transcripts import Transcripts
 from shim.protocol.turns import Step, Turns
+from shim.protocol.wants import Wants
 from shim.protocol.wire import NotJSON, dumps, loads_object
 
 __all__ = ["Handshake", "Link", "State", "Translator", "TranslatorOptions"]
@@ -258,10 +261,13 @@ class Translator:
         return self._done(now)
 
     def upstream_failed(self, connection: int, kind: FailureKind, detail: str, now: float) -> list[Effect]:
-        """An AssemblyAI connection could not be opened, or takes no more. ``detail`` is for the operator."""
+        """An AssemblyAI connection could not be opened, or takes no more.
+
+        ``detail`` is one line for the operator, without a secret.
+        """
         if connection != self._connection or self._link in (Link.NONE, Link.GONE):
             return []
-        self._log(logging.ERROR, f"the connection to AssemblyAI failed ({kind.value}): {quotable(detail)}")
+        self._log(logging.ERROR, f"the connection to AssemblyAI failed ({kind.value}): {detail}")
         self._lose_upstream(from_failure(kind), now)
         return self._done(now)
 
@@ -365,9 +371,9 @@ class Translator:
             return
         self._link = Link.READY
         self._timers.clear("begin")
-        model = message.configuration.get("model")
-        described = f" with {quotable(model)}" if isinstance(model, str) else ""
-        self._log(logging.INFO, f"AssemblyAI session {quotable(message.id)} began{described}")
+        self._log(
+            logging.INFO, f"AssemblyAI session {_session_name(message.id)} began, {self._opening.model}"
+        )
         if self._state is State.OPENING:
             self._recognition_started(now)
 
@@ -402,12 +408,10 @@ class Translator:
     # ---- Time
 
     def _start_due(self, now: float) -> None:
-        if self._state is State.OPENING:
-            self._recognition_started(now)
+        self._recognition_started(now)
 
     def _begin_due(self, now: float) -> None:
-        if self._link in (Link.OPENING, Link.OPEN):
-            self._lose_upstream(from_failure(FailureKind.NO_BEGIN), now)
+        self._lose_upstream(from_failure(FailureKind.NO_BEGIN), now)
 
     def _idle_due(self, now: float) -> None:
         reason = "No audio came for an hour. Start a new session when there is audio again."
@@ -463,7 +467,7 @@ class Translator:
             return
         waiting = self._turns.open_words
         if waiting and not self._forced_by_delay:
-            waited = self._outbox.sent_seconds - waiting[0].end / 1000
+            waited = self._outbox.sent_seconds - seconds(waiting[0].end)
             self._timers.set("delay", now + max(0.0, self._wants.max_delay - ENDPOINT_SECONDS - waited))
 
     def _recognition_started(self, now: float) -> None:
@@ -576,6 +580,14 @@ class Translator:
 
     def _log(self, level: int, text: str) -> None:
         self._effects.append(Log(level, text))
+
+
+def _session_name(id: str) -> str:
+    # AssemblyAI's support asks for it. `quotable` would take a UUID for a key.
+    try:
+        return str(uuid.UUID(id))
+    except ValueError:
+        return quotable(id)
 
 
 _Handler = Callable[[Translator, Mapping[str, Any], float], None]

@@ -79,7 +79,21 @@ def test_audio_for_an_unknown_host_goes_nowhere_unless_somebody_chose(make_sessi
     session.start()
     assert not any(isinstance(effect, OpenUpstream) for effect in session.effects)
     assert ended_with(session, "not_allowed", 4003)
-    assert "ASSEMBLYAI_REGION" in session.all_messages()[-1]["reason"]
+    reason = session.all_messages()[-1]["reason"]
+    assert "ASSEMBLYAI_REGION" in reason
+    assert "appliance.hospital.example" in reason
+
+
+def test_the_log_names_assemblyais_session_and_the_reason_of_a_failure(session):
+    session.start()
+    session.opened()
+    session.hear({"type": "Begin", "id": "5d2b9a3e-0c51-4a7c-9b0a-1f6f3a2f9b12", "expires_at": 1})
+    session.failed(FailureKind.STALLED, "streaming.eu.assemblyai.com takes nothing")
+    lines = [log.text for log in session.logs]
+    assert any(
+        "5d2b9a3e-0c51-4a7c-9b0a-1f6f3a2f9b12" in line and "universal-3-6-pro" in line for line in lines
+    )
+    assert any("streaming.eu.assemblyai.com takes nothing" in line for line in lines)
 
 
 def test_a_host_without_residency_is_warned_of(make_session):

@@ -14,12 +14,14 @@ import uuid
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from shim.emulator.assemblyai_configuration import UNSERVED_MODELS, Configuration, Invalid
 from shim.emulator.assemblyai_turns import Say, Turns
-from shim.emulator.faults import Fault, UnknownFault
+from shim.emulator.faults import ActiveFaults, Fault, UnknownFault
 from shim.emulator.hearing import Heard, Hearing
+from shim.emulator.scene import Scene
 from shim.emulator.serving import Emulator, Request, Response, Session, Socket
 from shim.protocol.mapping.hosts import STREAMING_PATH, TOKEN_PATH
 
@@ -133,7 +135,7 @@ class AssemblyAISession(Session):
         try:
             if refuse := self.faults.get("refuse"):
                 raise Rejected(*error_named(refuse.argument))
-            session_seconds = self.emulator.admit(self.socket.request)
+            session_seconds = self.emulator.admit(self.socket.request, self.faults)
             self._configuration = Configuration.from_query(self.socket.request.query)
         except Invalid as error:
             return await self._reject(Rejected(3006, INVALID_INPUT + str(error)))
@@ -353,14 +355,19 @@ class AssemblyAISession(Session):
 class AssemblyAIEmulator(Emulator):
     """AssemblyAI Streaming v3 on this machine: ``/v3/ws`` and ``/v3/token``.
 
-    The arguments are those of `Emulator`. Temporary tokens come from ``/v3/token`` or from `issue_token`.
+    Args:
+        scene: what may be said, or the path of its file.
+        options: speed, faults, keys, tls, host, port and journal, as `Emulator` takes them.
+
+    Raises:
+        UnknownFault: a fault is not known, or names an error that is none of `ERRORS`.
     """
 
     service: ClassVar[str] = "assemblyai"
     max_message_bytes: ClassVar[int] = 128 * 1024
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def __init__(self, scene: Scene | str | Path, **options: Any) -> None:
+        super().__init__(scene, **options)
         for fault in self.faults:
             if fault.name in ("error", "error-without-close", "refuse"):
                 error_named(fault.argument)
@@ -381,7 +388,7 @@ class AssemblyAIEmulator(Emulator):
         self._tokens[token] = Token(self.clock.now() + expires_in_seconds, session_seconds)
         return token
 
-    def admit(self, request: Request) -> int:
+    def admit(self, request: Request, faults: ActiveFaults) -> int:
         """How many seconds the session may last that asks to begin.
 
         Raises:
@@ -395,10 +402,9 @@ class AssemblyAIEmulator(Emulator):
             raise Rejected(*ERRORS["1008"])
         if token is not None and token.expires < self.clock.now():
             raise Rejected(*ERRORS["expired-token"])
-        self._limit_rate()
-        for fault in self.faults:
-            if fault.name == "session-cap":
-                return int(fault.number)
+        self._limit_rate(faults.get("session-rate"))
+        if cap := faults.get("session-cap"):
+            return int(cap.number)
         return token.session_seconds if token else SESSION_SECONDS
 
     async def answer(self, request: Request) -> Response:
@@ -430,13 +436,12 @@ class AssemblyAIEmulator(Emulator):
             return False
         return self.keys is None or credential in self.keys
 
-    def _limit_rate(self) -> None:
+    def _limit_rate(self, limit: Fault | None) -> None:
         now = self.clock.now()
         while self._session_starts and self._session_starts[0] <= now - 60:
             self._session_starts.popleft()
-        for fault in self.faults:
-            if fault.name == "session-rate" and len(self._session_starts) >= fault.number:
-                raise Rejected(*ERRORS["too-many-sessions"])
+        if limit and len(self._session_starts) >= limit.number:
+            raise Rejected(*ERRORS["too-many-sessions"])
         self._session_starts.append(now)
 
 

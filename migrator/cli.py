@@ -349,6 +349,8 @@ def _print_diffs(result: Result, color: str) -> None:
     for file in result.files:
         text = diff.unified(file)
         _print_bytes(diff.coloured(text) if colour else text)
+    if sys.stdout.isatty() and any(file.changed for file in result.files):
+        print()  # the summary follows on the same screen
 
 
 def _print_bytes(text: bytes) -> None:

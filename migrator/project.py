@@ -266,7 +266,9 @@ class _Search:
 
     def _note_link(self, path: str, shown: str, root: str) -> None:
         target = os.path.realpath(path)
-        if os.path.exists(target) and os.path.commonpath((root, target)) != root:
+        if not os.path.exists(target):
+            self.skipped[shown] = "a symbolic link without a target"
+        elif os.path.commonpath((root, target)) != root:
             self.skipped[shown] = "a symbolic link out of the tree; name it to follow it"
 
     def _read(self, path: str, shown: str, real: str, ignores: _Ignores) -> None:

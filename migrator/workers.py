@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from migrator.options import Options
@@ -56,7 +57,8 @@ def _in_processes(
     results: dict[int, FileResult] = {}
     executor = ProcessPoolExecutor(jobs, initializer=_end_quietly_when_interrupted)
     try:
-        futures = [executor.submit(work, candidate) for candidate in candidates]
+        with _interrupts_held():
+            futures = [executor.submit(work, candidate) for candidate in candidates]
         for index, future in enumerate(futures):
             try:
                 results[index] = future.result()
@@ -71,6 +73,21 @@ def _migrate_one(migrate: Migrate, options: Options, candidate: Candidate) -> Fi
     return migrate(candidate.path, candidate.source, options)
 
 
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Keep interrupts waiting, here and in the processes that start meanwhile."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _end_quietly_when_interrupted() -> None:
     # The terminal interrupts every process; the parent alone answers for it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

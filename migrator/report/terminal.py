@@ -134,7 +134,7 @@ def _findings(result: Result) -> list[Line]:
             lines.append(Line(f"[ ] {file.path}:{finding.line}: {finding.message}", indent=2, hang=4))
             if finding.docs:
                 lines.append(Line(f"see docs/{finding.docs}", "dim", indent=6))
-    return [Line("Left to you:", "bold yellow"), *lines] if lines else []
+    return [Line("To check, by you:", "bold yellow"), *lines] if lines else []
 
 
 def _errors(result: Result) -> list[Line]:
@@ -155,9 +155,14 @@ def _coverage(counts: Summary) -> list[Line]:
     if not counts.touch_points:
         return []
     left = counts.touch_points_left
-    done = f"{counts.touch_points - left} of {_count(counts.touch_points, 'touch point')} done"
-    need = {0: "none needs you", 1: "1 needs you"}.get(left, f"{left} need you")
-    return [Line(f"{done}, {need}.", "bold", hang=2)]
+    said = [f"{counts.touch_points - left} of {_count(counts.touch_points, 'touch point')} done"]
+    if left:
+        said.append("1 needs you" if left == 1 else f"{left} need you")
+    if counts.findings:
+        said.append(f"{_count(counts.findings, 'point')} to check")
+    if counts.error:
+        said.append(f"not counted: {_count(counts.error, 'file')} not done")
+    return [Line(", ".join(said) + ".", "bold", hang=2)]
 
 
 def _nothing(result: Result, counts: Summary, occasion: Occasion) -> Iterator[Line]:
@@ -182,7 +187,7 @@ def _next(result: Result, counts: Summary, occasion: Occasion) -> Iterator[Line]
     if occasion.mode in ("preview", "check"):
         steps.append(f"Nothing is written yet. To write it: {occasion.apply}")
     if counts.findings:
-        steps.append("Work through the list above.")
+        steps.append("Work through the points to check above.")
     packages = to_install(result.files)
     if packages:
         steps.append(f"Install what the new code imports: python -m pip install {' '.join(packages)}")

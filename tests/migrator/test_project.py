@@ -242,9 +242,11 @@ class TestBadInput:
         with pytest.raises(project.NoSuchPath, match=r"without a target: a\.py"):
             project.find(["a.py"])
 
-    def test_a_link_without_a_target_is_left_alone_when_it_was_not(self, tree):
-        (tree() / ".#a.py").symlink_to("user@host.1234:5678")
-        assert project.find(["."]) == project.Candidates((), 0, 0)
+    def test_a_link_without_a_target_is_left_alone_and_named_when_it_was_not(self, tree):
+        (tree() / "a.py").symlink_to("gone.py")
+        (tree() / "data.bin").symlink_to("gone.bin")
+        assert project.find(["."]).skipped == (("a.py", "a symbolic link without a target"),)
+        assert project.find(["."]).errors == ()
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root can read everything")
     def test_a_file_without_permission_is_named_and_the_others_are_found(self, tree):

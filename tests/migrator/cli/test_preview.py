@@ -22,7 +22,7 @@ def test_without_options_the_diff_is_on_stdout_the_summary_on_stderr_and_nothing
     assert outcome.out == DIFF
     assert "app/live.py: to be rewritten for AssemblyAI, 1 edit" in outcome.err
     assert "line 3: the host becomes AssemblyAI's in the same region" in outcome.err
-    assert "1 of 1 touch point done, none needs you." in outcome.err
+    assert "1 of 1 touch point done." in outcome.err
     assert "To write it: migrate --write\n" in outcome.err
     assert b"speechmatics" in (root / "app/live.py").read_bytes()
 
@@ -37,7 +37,7 @@ def test_findings_are_a_checklist_with_file_and_line(project, migrate):
     project("live.py", content=b"HOST = 'eu2.rt.speechmatics.com'\nKEY = 'YOUR-KEY'\n")
     err = migrate().err
     assert "  [ ] live.py:2: put the key into the environment\n      see docs/rules.md#key\n" in err
-    assert "1 of 2 touch points done, 1 needs you." in err
+    assert "1 of 2 touch points done, 1 needs you, 1 point to check." in err
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from shim import settings
 from shim.background import background
 from shim.protocol.mapping.hosts import region_of
 
-CLOSE_SECONDS = 1.8
-"""Real seconds that closing a redirected connection may take in all."""
+CLOSE_SECONDS = 1.7
+"""Real seconds that closing a redirected connection waits at most for what still arrives; 0.1 s remain for the close."""
 
 ADAPTERS: dict[str, str] = {"websocket": "shim.adapters.websocket_client"}
 """Module of a client library, and the module whose ``patch(library)`` redirects it."""

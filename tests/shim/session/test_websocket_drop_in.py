@@ -204,6 +204,8 @@ def test_the_last_words_and_the_end_come_although_the_program_forgot_to_end_the_
     assert outcome.named("error") == []
     assert outcome.seconds("closing", "closed") < 1.8 + 0.7
     assert terminated(emulator.journal)
+    order = [event["event"] for event in outcome.events]
+    assert order.index("closed") > max(i for i, event in enumerate(order) if event == "message")
 
 
 def test_closing_from_inside_a_callback_delivers_the_rest_and_does_not_block(

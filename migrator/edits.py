@@ -93,9 +93,7 @@ def lower_removals(source: Source, names: Names, removals: Sequence[Removal]) ->
     return lowered
 
 
-def statement_span(
-    source: Source, names: Names, statement: ast.stmt, run_end: ast.stmt
-) -> tuple[int, int]:
+def statement_span(source: Source, names: Names, statement: ast.stmt, run_end: ast.stmt) -> tuple[int, int]:
     """The lines of a statement: its own, the comments right above it, and the blank lines that it leaves without use.
 
     A statement that shares its line with another is only its own text with the semicolon.

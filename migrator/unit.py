@@ -77,7 +77,11 @@ def _gone_lines(plan: Plan) -> set[int]:
     lines: set[int] = set()
     for rule, proposal in plan.proposals:
         if rule == no_counterpart.RULE.id and isinstance(proposal, Change):
-            lines.update(range(source.line_of(proposal.start), source.line_of(max(proposal.start, proposal.end - 1)) + 1))
+            lines.update(
+                range(
+                    source.line_of(proposal.start), source.line_of(max(proposal.start, proposal.end - 1)) + 1
+                )
+            )
         elif rule == no_counterpart.RULE.id and isinstance(proposal, Removal):
             statement = proposal.statement
             lines.update(range(statement.lineno, (statement.end_lineno or statement.lineno) + 1))

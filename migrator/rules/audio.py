@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from migrator.analysis.names import UNKNOWN, Binding, is_opaque
-from migrator.rules.code import insert_after, replace, visible
+from migrator.rules.code import insert_after, is_placeholder, replace, visible
 from migrator.rules.rule import Change, Need, Obstacle, Plan, Proposal, Rule, Session
 
 LEAST_MS, MOST_MS = 50, 1000
@@ -280,8 +280,23 @@ def _follows_rate(session: Session, frames: ast.expr, rate: ast.expr) -> bool:
     return False
 
 
+def _counted(session: Session, capture: Capture) -> Iterator[Obstacle]:
+    """Loops that count messages of the old length would record longer."""
+    names = session.names
+    length = names.binding(capture.frames)
+    for call, _ in session.audio:
+        for loop in names.ancestors(call):
+            is_range = isinstance(loop, ast.For) and isinstance(loop.iter, ast.Call) and _called(loop.iter) == "range"
+            if not is_range or not isinstance(loop, ast.For):
+                continue
+            inside = [node for name in ast.walk(loop.iter) for node in [names.binding(name)] if node is not None]
+            if length is None or length not in inside:
+                yield Obstacle(loop.lineno, "the loop counts messages, which have to become longer or shorter")
+
+
 def _known_length(session: Session, capture: Capture, frames: int, length: float) -> Iterator[Proposal]:
     names, source = session.names, session.source
+    yield from _counted(session, capture)
     reason = f"a message of {length:.0f} ms becomes one of 50 ms; AssemblyAI takes {LEAST_MS} to {MOST_MS} ms"
     node = names.resolve(capture.frames)
     if isinstance(node, ast.Name | ast.Attribute):
@@ -306,6 +321,7 @@ def _other_lengths(session: Session, capture: Capture, node: ast.expr) -> list[a
 
 def _computed_length(session: Session, capture: Capture, rate: ast.expr) -> Iterator[Proposal]:
     """The rate is the device's, so the length of 50 ms has to be computed."""
+    yield from _counted(session, capture)
     names, source = session.names, session.source
     formula = f"math.ceil({source.segment(rate)} / 20)"
     remark = "  # 50 ms, the least that AssemblyAI takes in a message"
@@ -341,7 +357,9 @@ def _is_below(session: Session, rate: ast.expr, node: ast.expr) -> bool:
     """Whether the rate has its value where a length is written: in the same function, further up."""
     names = session.names
     binding = names.binding(rate)
-    stores = [store for store in binding.stores if not _is_placeholder(session, store)] if binding else []
+    stores = (
+        [store for store in binding.stores if not is_placeholder(session.names, store)] if binding else []
+    )
     function = names.function(node)
     return bool(stores) and all(
         isinstance(store, ast.arg)
@@ -350,14 +368,11 @@ def _is_below(session: Session, rate: ast.expr, node: ast.expr) -> bool:
     )
 
 
-def _is_placeholder(session: Session, store: ast.AST) -> bool:
-    value = session.names.stored_value(store)
-    return isinstance(value, ast.Constant) and value.value is None
-
-
 def _only_store(session: Session, binding: Binding | None) -> ast.AST | None:
     """The one assignment of a variable that is no placeholder."""
-    stores = [store for store in binding.stores if not _is_placeholder(session, store)] if binding else []
+    stores = (
+        [store for store in binding.stores if not is_placeholder(session.names, store)] if binding else []
+    )
     values = [session.names.stored_value(store) for store in stores]
     return stores[0] if len(stores) == 1 and values[0] is not None and not is_opaque(values[0]) else None
 

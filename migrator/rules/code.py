@@ -87,11 +87,18 @@ def visible(names: Names, expression: ast.expr, site: ast.stmt) -> bool:
     for node in ast.walk(expression):
         if isinstance(node, ast.Name):
             here, there = names.binding(node), names.lookup(site, node.id)
-            if here is not there:
-                # ``self`` of two methods is the same object
-                if not _is_self(names, node, site):
+            if here is there:
+                if here is not None and not _assigned_before(names, here.stores, site):
                     return False
-            elif here is not None and not _assigned_before(names, here.stores, site):
+            elif not _is_self(names, node, site):
+                return False
+        elif isinstance(node, ast.Attribute):
+            attribute = names.binding(node)
+            if (
+                attribute is not None
+                and attribute.stores
+                and not _assigned_before(names, attribute.stores, site)
+            ):
                 return False
         elif isinstance(node, ast.NamedExpr | ast.Lambda | ast.Yield | ast.Await):
             return False
@@ -119,27 +126,29 @@ def _method(names: Names, node: ast.AST) -> ast.FunctionDef | ast.AsyncFunctionD
 
 
 def _assigned_before(names: Names, stores: list[ast.AST], site: ast.stmt) -> bool:
-    """Whether one of some stores certainly ran before a statement: it is a parameter or definition, stands in the
-    module's own lines, or stands above the statement in the same function."""
-    function = names.function(site)
-    for store in stores:
-        if isinstance(store, ast.arg | ast.alias):
-            return True
-        value = names.stored_value(store)
-        if isinstance(value, ast.Constant) and value.value is None:
-            continue
-        where = names.function(store)
-        if (
-            where is None
-            and isinstance(store, ast.expr | ast.stmt)
-            and (function or store.lineno < site.lineno)
-        ):
-            return True
-        if where is function and isinstance(store, ast.expr) and store.lineno < site.lineno:
-            return True
-        if where is not None and where in list(names.ancestors(site)) and where is not function:
-            return True
-    return False
+    """Whether every store of a variable, but for placeholders, certainly ran before a statement."""
+    return all(_ran_before(names, store, site) for store in stores if not is_placeholder(names, store))
+
+
+def _ran_before(names: Names, store: ast.AST, site: ast.stmt) -> bool:
+    """Whether a store is a parameter or definition, or stands in the module's own lines, in the constructor, or above
+    the statement in the same function."""
+    if isinstance(store, ast.arg | ast.alias | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return True
+    where, function = names.function(store), names.function(site)
+    line = getattr(store, "lineno", 0)
+    if where is function:
+        return bool(line < site.lineno)
+    if where is None:
+        return True
+    is_constructor = isinstance(where, ast.FunctionDef) and where.name == "__init__"
+    return is_constructor or where in names.ancestors(site)
+
+
+def is_placeholder(names: Names, store: ast.AST) -> bool:
+    """Whether a store is ``name = None``."""
+    value = names.stored_value(store)
+    return isinstance(value, ast.Constant) and value.value is None
 
 
 def keyword_removal(source: Source, call: ast.Call, keyword: ast.keyword, reason: str) -> Change:

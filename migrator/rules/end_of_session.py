@@ -156,7 +156,9 @@ def _last_assignment(session: Session, body: list[ast.stmt]) -> ast.stmt | None:
     for statement in body:
         if isinstance(statement, ast.Assign | ast.AnnAssign) and statement is not connecting:
             last = statement
-        elif _is_definition(statement) or isinstance(statement, ast.If | ast.For | ast.While | ast.With | ast.Try):
+        elif _is_definition(statement) or isinstance(
+            statement, ast.If | ast.For | ast.While | ast.With | ast.Try
+        ):
             break
         if statement is connecting:
             break
@@ -185,10 +187,9 @@ def _set_on_termination(session: Session, name: str) -> Iterator[Proposal]:
     kind = f"{source.segment(target)}.get({source.quote}type{source.quote})"
     block = names.block(statement)
     following = block[block.index(statement) + 1 :][:1]
-    for leaf in session.reading.leaves:
-        if leaf.field == "message" and following and names.parents[leaf.node] is following[0]:
-            if isinstance(following[0], ast.Assign):
-                statement, kind = following[0], source.segment(following[0].targets[0])
+    named = [leaf.node for leaf in session.reading.leaves if leaf.field == "message"]
+    if following and isinstance(following[0], ast.Assign) and following[0].value in named:
+        statement, kind = following[0], source.segment(following[0].targets[0])
     text = f"if {kind} == {source.quote}Termination{source.quote}:\n{source.indent}{name}.set()"
     yield insert_after(source, statement, text, reason)
 

@@ -9,6 +9,7 @@ from migrator.dialects.messages import Leaf
 from migrator.rules.code import rename_key
 from migrator.rules.messages import is_dead
 from migrator.rules.rule import Note, Obstacle, Plan, Proposal, Rule, Session
+from shim.protocol.mapping.errors import SPEECHMATICS_CLOSE_CODES
 
 _FIELDS = {
     ("Error", "type"): "error_code",
@@ -16,6 +17,7 @@ _FIELDS = {
     ("Warning", "type"): "warning_code",
     ("Warning", "reason"): "warning",
 }
+_CLOSE_CODES = frozenset(code for code in SPEECHMATICS_CLOSE_CODES.values() if code >= 4000)
 _OWN = frozenset({"message", "metadata", "results"})
 
 
@@ -31,6 +33,27 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
     for node in session.reading.printed:
         if any(shaped.node is node and shaped.shape == "message" for shaped in session.reading.shaped):
             yield Note(node.lineno, "the whole message is shown here; it has another form now")
+    yield from _codes(session)
+
+
+def _codes(session: Session) -> Iterator[Proposal]:
+    """Numbers of Speechmatics that the program compares: close codes, and the HTTP status of a wrong key."""
+    for node in ast.walk(session.source.tree):
+        if not isinstance(node, ast.Compare):
+            continue
+        for operand in (node.left, *node.comparators):
+            value = session.names.value(operand)
+            for code in value if isinstance(value, list) else [value]:
+                if isinstance(code, int) and code in _CLOSE_CODES:
+                    yield Obstacle(
+                        node.lineno, f"the close code {code} is compared, and AssemblyAI has others"
+                    )
+                elif code == 401 and type(code) is int:
+                    yield Note(
+                        node.lineno,
+                        "a wrong key is no HTTP status 401 at AssemblyAI: the connection opens, then an Error with "
+                        "error_code 1008 comes",
+                    )
 
 
 def _renamed(session: Session, leaf: Leaf, kinds: frozenset[str] | set[str] | None) -> Iterator[Proposal]:

@@ -24,12 +24,29 @@ def is_dead(test: KindTest) -> bool:
 def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
     """The key of the name, and every comparison with it."""
     source = session.source
+    settled = {id(test.kind) for test in session.reading.tests if is_settled(session, test)}
     for leaf in session.reading.leaves:
-        if leaf.field == "message" and leaf.holder.shape == "message":
+        if leaf.field == "message" and leaf.holder.shape == "message" and id(leaf.node) not in settled:
             yield rename_key(source, leaf.key, "type", "the name of a message is its type")
     for test in session.reading.tests:
         if not plan.is_removed(test.node) and not is_dead(test):
             yield from _comparison(session, test)
+            yield from _refusal(session, test)
+
+
+def _refusal(session: Session, test: KindTest) -> Iterator[Proposal]:
+    """An ``else`` that gives up on unknown messages would give up on SpeechStarted."""
+    branch = session.names.parents[test.node]
+    if not isinstance(branch, ast.If) or not test.is_positive:
+        return
+    rest = branch.orelse
+    if len(rest) == 1 and isinstance(rest[0], ast.If):
+        return
+    if any(isinstance(node, ast.Raise | ast.Assert) for statement in rest for node in ast.walk(statement)):
+        yield Obstacle(
+            rest[0].lineno,
+            "the program fails on messages that it does not know, and AssemblyAI sends more kinds",
+        )
 
 
 def _comparison(session: Session, test: KindTest) -> Iterator[Proposal]:
@@ -55,7 +72,7 @@ def _comparison(session: Session, test: KindTest) -> Iterator[Proposal]:
         is_final = FINAL in transcripts
         flag = f"{test.message}[{source.quote}end_of_turn{source.quote}]"
         finality = flag if is_final == test.is_positive else f"not {flag}"
-        if is_within_turns(session, test):
+        if is_settled(session, test):
             start, end = source.start(test.node), source.end(test.node)
             text = (
                 f"({finality})"
@@ -92,6 +109,11 @@ def _needs_parentheses(session: Session, test: KindTest) -> bool:
     if isinstance(parent, ast.BoolOp):
         return isinstance(parent.op, ast.And) and not test.is_positive
     return isinstance(parent, ast.UnaryOp | ast.BinOp | ast.Compare | ast.Attribute | ast.Await)
+
+
+def is_settled(session: Session, test: KindTest) -> bool:
+    """Whether a test only tells partial from final, because it is certain that the message is a Turn."""
+    return len(test.names & TRANSCRIPTS) == len(test.names) == 1 and is_within_turns(session, test)
 
 
 def is_within_turns(session: Session, test: KindTest) -> bool:

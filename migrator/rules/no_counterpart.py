@@ -27,7 +27,8 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
         if acted is not None:
             yield Obstacle(acted.lineno, f"the program acts on {names}, which AssemblyAI does not send")
             continue
-        yield Note(test.node.lineno, f"AssemblyAI sends no {names}; the branch is gone")
+        instead = "; a final Turn is the end of the utterance" if "EndOfUtterance" in test.names else ""
+        yield Note(test.node.lineno, f"AssemblyAI sends no {names}; the branch is gone{instead}")
         yield from remove_branch(session, branch, f"AssemblyAI sends no {names}")
 
 

@@ -7,8 +7,8 @@ changed, so its client libraries and its TLS are the real ones. Every other host
 reaches the network. Not on the stage are processes that the program starts, and libraries that resolve names or
 connect outside Python's `socket` module (uvloop, gRPC, cURL).
 
-This module imports nothing of ours and nothing that is not in the standard library, so that it also runs, by its
-path, with the interpreter of an environment in which this project is not installed.
+This module needs nothing that is not in the standard library and loads the one of ours that it needs by its path, so
+that it also runs, by its own path, with the interpreter of an environment in which this project is not installed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
-import importlib.abc
-import importlib.machinery
+import importlib.util
 import inspect
 import ipaddress
 import json
@@ -268,38 +267,15 @@ ADAPTERS: dict[str, Callable[[ModuleType, Recorder], None]] = {
 }
 
 
-class _AfterImport(importlib.abc.MetaPathFinder):
-    """Calls an adapter when its module was imported; modules that the program never imports stay unimported."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        adapter = ADAPTERS.get(name)
-        if adapter is None:
-            return None
-        for finder in sys.meta_path:
-            if finder is self or not hasattr(finder, "find_spec"):
-                continue
-            spec = finder.find_spec(name, path, target)
-            if spec is not None:
-                if spec.loader is not None:
-                    self._call_after(spec.loader, adapter)
-                return spec
-        return None
-
-    def _call_after(
-        self, loader: importlib.abc.Loader, adapter: Callable[[ModuleType, Recorder], None]
-    ) -> None:
-        execute = loader.exec_module
-
-        def exec_module(module: ModuleType) -> None:
-            execute(module)
-            adapter(module, self._recorder)
-
-        loader.exec_module = exec_module  # type: ignore[method-assign]
+def _import_hook() -> ModuleType:
+    """`shim.import_hook`, by its path, so that no module named ``shim`` comes between the program and its own."""
+    path = Path(__file__).parents[1] / "import_hook.py"
+    spec = importlib.util.spec_from_file_location("_import_hook_of_the_stage", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _report_without_the_stage(
@@ -354,7 +330,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     recorder = Recorder(options.record)
     Network(dict(options.host), recorder).install()
-    sys.meta_path.insert(0, _AfterImport(recorder))
+    callbacks = {name: functools.partial(adapter, recorder=recorder) for name, adapter in ADAPTERS.items()}
+    _import_hook().AfterImport(callbacks).install()
     sys.argv = program
     if not getattr(sys.flags, "safe_path", False):
         # The first entry led to this module, as it leads to the script in a plain run.

@@ -1,0 +1,57 @@
+"""Calls a function right after a module was imported, however and whenever a program imports it.
+
+Standard library only: the stage loads this file by its path, also where this project is not installed.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+
+Callback = Callable[[ModuleType], object]
+
+
+class AfterImport(importlib.abc.MetaPathFinder):
+    """Calls a function when its module was imported; modules that the program never imports stay unimported.
+
+    An exception of the function is the outcome of the import.
+
+    Args:
+        callbacks: full name of a module -> what is called with it.
+    """
+
+    def __init__(self, callbacks: Mapping[str, Callback]) -> None:
+        self._callbacks = callbacks
+
+    def install(self) -> None:
+        """Watch all imports from now on, before every other finder."""
+        sys.meta_path.insert(0, self)
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """What the other finders find, its loader made to call our function at the end."""
+        if name not in self._callbacks:
+            return None
+        for finder in sys.meta_path:
+            if finder is self or not hasattr(finder, "find_spec"):
+                continue
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                if spec.loader is not None:
+                    self._call_after(spec.loader, name)
+                return spec
+        return None
+
+    def _call_after(self, loader: importlib.abc.Loader, name: str) -> None:
+        execute = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            execute(module)
+            if module.__name__ == name:  # the loader of a zip archive serves all its modules
+                self._callbacks[name](module)
+
+        loader.exec_module = exec_module  # type: ignore[method-assign]

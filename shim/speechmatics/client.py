@@ -144,6 +144,8 @@ class WebsocketClient:
         options: dict[str, Any] = {
             "compression": None,
             "max_size": None,
+            # Reading must not pause, or a close after an exception in a handler would wait for its timeout.
+            "max_queue": None,
             "ping_timeout": settings.ping_timeout_seconds,
         }
         local_url = destination(url)

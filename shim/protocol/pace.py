@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-BURST_SECONDS = 2.0
-"""How far the audio sent may be ahead of real time. No microphone delivers that much in one piece."""
+BURST_SECONDS = 1.5
+"""How far the audio sent may be ahead of real time. No microphone delivers more in one piece, or gains more in three
+hours, the longest session, by a clock that runs a ten-thousandth too fast."""
 
 CATCH_UP_SECONDS = 30.0
 """After a stall, what was not sent meanwhile may leave at once, up to this much: late audio of a microphone is real
@@ -18,9 +19,13 @@ class Pace:
 
     In any stretch of time no more audio leaves than that stretch, plus `BURST_SECONDS`, plus at most
     `CATCH_UP_SECONDS` that were missed before it.
+
+    Args:
+        frame_seconds: duration of every frame.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, frame_seconds: float) -> None:
+        self._frame_seconds = frame_seconds
         self._due: float | None = None
 
     def start(self, now: float) -> None:
@@ -30,12 +35,12 @@ class Pace:
 
     def earliest(self) -> float:
         """When the next frame may leave."""
-        return float("-inf") if self._due is None else self._due - BURST_SECONDS
+        return float("-inf") if self._due is None else self._due + self._frame_seconds - BURST_SECONDS
 
-    def sent(self, seconds: float, now: float) -> None:
-        """A frame of ``seconds`` left at ``now``."""
+    def sent(self, now: float) -> None:
+        """A frame left at ``now``."""
         due = now if self._due is None else self._due
-        self._due = max(due, now - CATCH_UP_SECONDS) + seconds
+        self._due = max(due, now - CATCH_UP_SECONDS) + self._frame_seconds
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ class Outbox:
     def __init__(self, frame_seconds: float) -> None:
         self._frame_seconds = frame_seconds
         self._items: deque[Item] = deque()
-        self._pace = Pace()
+        self._pace = Pace(frame_seconds)
         self.buffered_bytes = 0
         self.sent_seconds = 0.0
 
@@ -86,7 +91,7 @@ class Outbox:
             if isinstance(item, bytes):
                 if now < self._pace.earliest():
                     break
-                self._pace.sent(self._frame_seconds, now)
+                self._pace.sent(now)
                 self.buffered_bytes -= len(item)
                 self.sent_seconds += self._frame_seconds
             released.append(items.popleft())

@@ -158,8 +158,9 @@ class Source:
         opened: list[int] = []
         try:
             for token in tokenize.generate_tokens(io.StringIO(self.text, newline="").readline):
-                start = self.line_starts[token.start[0] - 1] + token.start[1]
-                end = self.line_starts[token.end[0] - 1] + token.end[1]
+                # The last tokens stand on a line that a text without a final newline does not have.
+                start = self.line_start(token.start[0]) + token.start[1]
+                end = self.line_start(token.end[0]) + token.end[1]
                 if token.type == fstring_start:
                     opened.append(start)
                 elif token.type == fstring_end:

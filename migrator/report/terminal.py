@@ -174,11 +174,13 @@ def _nothing(result: Result, counts: Summary, occasion: Occasion) -> Iterator[Li
             f"Nothing selected: Speechmatics is in {_count(mentions, 'file')}, but no selected rule applies."
         )
         yield Line("'migrate --list-rules' names the rules that --select and --ignore take.")
-    elif mentions or (result.migrated and not counts.error):
-        yield Line(f"Nothing to migrate: already migrated ({looked}).")
+    elif mentions or result.migrated:
+        yield Line(f"Nothing {'else ' if counts.error else ''}to migrate: already migrated ({looked}).")
+    elif counts.error:
+        return  # what failed may well have something to migrate
     elif counts.scanned:
         yield Line(f"Nothing to migrate: no Speechmatics here ({looked}).")
-    elif not counts.error:
+    else:
         yield Line(f"Nothing to migrate: no Python files here (looked in {where}).")
 
 

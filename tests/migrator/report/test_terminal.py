@@ -84,7 +84,7 @@ def test_found_but_nothing_selected_is_told_from_already_migrated(selective):
 
 
 def test_when_all_that_was_found_failed_it_does_not_say_that_there_is_nothing(result):
-    text = shown(summary(Result((result.files[2],), scanned=0), PREVIEW))
+    text = shown(summary(Result((result.files[2],), scanned=7), PREVIEW))
     assert text == "Not done:\n  broken.py: line 3, column 7: invalid syntax\n"
 
 

@@ -8,6 +8,7 @@ import os
 import secrets
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from shim.clock import Clock
 from shim.server import SessionServer
 from shim.session import DRAIN_SECONDS
 from shim.settings import Settings, current
+
+_servers: weakref.WeakSet[BackgroundServer] = weakref.WeakSet()
 
 EXIT_SECONDS = 1.8
 """Real seconds that the exit of the interpreter may wait for open sessions."""
@@ -47,6 +50,7 @@ class BackgroundServer:
         self._clock = clock or Clock()
         self._lock = threading.Lock()
         self._running: _Thread | None = None
+        _servers.add(self)
 
     def local_url(self, original_url: str) -> str:
         """The loopback address that stands for a Speechmatics address, for one connection.
@@ -54,11 +58,15 @@ class BackgroundServer:
         Raises:
             OSError: no loopback port can be opened.
         """
-        with self._lock:
-            if self._running is None:
-                self._running = self._start()
-                self._stop_at_exit()
-            return self._running.server.local_url(original_url)
+        return self._server().local_url(original_url)
+
+    def local_key_url(self, original_url: str) -> str:
+        """The loopback address that stands for the one that gives out Speechmatics' temporary keys.
+
+        Raises:
+            OSError: no loopback port can be opened.
+        """
+        return self._server().local_key_url(original_url)
 
     def drain(self, local_url: str) -> None:
         """Begin to drain the session behind an address of `local_url`; does not wait for its end.
@@ -83,6 +91,13 @@ class BackgroundServer:
         """In a forked child: the thread stayed with the parent."""
         self._lock = threading.Lock()
         self._running = None
+
+    def _server(self) -> SessionServer:
+        with self._lock:
+            if self._running is None:
+                self._running = self._start()
+                self._stop_at_exit()
+            return self._running.server
 
     def _start(self) -> _Thread:
         started: Future[_Thread] = Future()
@@ -117,8 +132,13 @@ class BackgroundServer:
             Finalize(self, self.stop, exitpriority=0)
 
 
-background = BackgroundServer()
-"""The one of this process; whatever leads connections here shares it."""
+def _forget_all() -> None:
+    for server in _servers:
+        server.forget()
+
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=background.forget)
+    os.register_at_fork(after_in_child=_forget_all)
+
+background = BackgroundServer()
+"""The one of this process; whatever leads connections here shares it."""

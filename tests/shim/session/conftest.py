@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -24,15 +23,15 @@ from shim.emulator.assemblyai import AssemblyAIEmulator
 from shim.emulator.scene import Scene
 from shim.settings import Settings
 
-ROOT = Path(__file__).parents[3]
 SPEED = 20.0
 API_KEY = "assemblyai-key-of-the-tests"
 SPEECHMATICS_URL = "wss://eu2.rt.speechmatics.com/v2/en"
 
 
 @pytest.fixture
-def scene() -> Scene:
-    return Scene.load(ROOT / "fixtures/scenes/one-sentence.json")
+def scene(one_sentence: Scene) -> Scene:
+    """What is said to the emulator."""
+    return one_sentence
 
 
 @pytest.fixture
@@ -186,29 +185,24 @@ class Outcome:
 
 
 @pytest.fixture
-def run_program(scene: Scene, tmp_path: Path) -> Callable[..., Outcome]:
+def run_program(
+    scene: Scene, tmp_path: Path, environment_python: Callable[[str], Path]
+) -> Callable[..., Outcome]:
     """Runs Python source that may use ``programs/legacy.py``, in an environment of a client library."""
 
     def run(
         source: str,
-        environment: str | None = None,
+        environment: str,
         url: str = "",
         key: str = API_KEY,
         speed: float = SPEED,
         **variables: str,
     ) -> Outcome:
-        python = (
-            Path(sys.executable)
-            if environment is None
-            else ROOT / ".environments" / environment / "bin/python"
-        )
-        if not python.exists():
-            pytest.fail(f"the environment {environment} is missing; run scripts/test --install")
         program = tmp_path / "program.py"
         program.write_text("from legacy import *\n" + textwrap.dedent(source))
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         done = subprocess.run(
-            [python, program],
+            [environment_python(environment), program],
             env={
                 **kept,
                 "PYTHONPATH": str(Path(__file__).parent / "programs"),

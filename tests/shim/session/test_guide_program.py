@@ -31,11 +31,13 @@ def microphone(audio: bytes, tmp_path: Path) -> Path:
 @pytest.mark.environment
 @pytest.mark.parametrize("environment", ["websocket-client-1.8.0", "websocket-client-newest"])
 def test_the_guides_program_gets_its_last_sentence_although_it_closes_after_a_second(
-    emulate: Callable[..., Any], scene: Scene, microphone: Path, tmp_path: Path, environment: str
+    emulate: Callable[..., Any],
+    environment_python: Callable[[str], Path],
+    scene: Scene,
+    microphone: Path,
+    tmp_path: Path,
+    environment: str,
 ) -> None:
-    python = ROOT / ".environments" / environment / "bin/python"
-    if not python.exists():
-        pytest.fail(f"the environment {environment} is missing; run scripts/test --install")
     source = (ROOT / "fixtures/programs/guide/legacy.py").read_text(encoding="utf-8")
     assert source.count("import websocket\n") == 1
     program = tmp_path / "legacy.py"
@@ -43,7 +45,7 @@ def test_the_guides_program_gets_its_last_sentence_although_it_closes_after_a_se
     emulator = emulate(speed=1)
 
     done = subprocess.run(
-        [python, "-u", program],
+        [environment_python(environment), "-u", program],
         env={
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(PROGRAMS / "fake_pyaudio"),

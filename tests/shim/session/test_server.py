@@ -19,6 +19,7 @@ from shim import session as session_module
 from shim.clock import Clock
 from shim.emulator.journal import Close, Journal
 from shim.emulator.scene import Scene
+from shim.protocol.translator import Handshake, Translator, TranslatorOptions
 from shim.server import SessionServer
 from shim.settings import Settings
 
@@ -186,6 +187,25 @@ def test_the_legacy_credential_never_leaves_the_machine(
     one.speak(audio[:16000])
     one.end()
     assert LEGACY_KEY not in everything(emulator.journal)
+
+
+def test_the_translator_gets_host_path_and_query_without_credentials(
+    emulate: Fixture, serve: Fixture, client: Fixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handshakes: list[Handshake] = []
+
+    def note(handshake: Handshake, options: TranslatorOptions) -> Translator:
+        handshakes.append(handshake)
+        return Translator(handshake, options)
+
+    monkeypatch.setattr(session_module, "Translator", note)
+    server = serve(streaming_url=emulate().url)
+    client(server.local_url(f"wss://EU2.rt.speechmatics.com:443/v2/en?sm-app=a%20b&jwt={LEGACY_KEY}"))
+    client(server.local_url("wss://us.rt.speechmatics.com"))
+    assert handshakes == [
+        Handshake("eu2.rt.speechmatics.com", "/v2/en", "sm-app=a+b"),
+        Handshake("us.rt.speechmatics.com", "/", ""),
+    ]
 
 
 def test_a_client_that_goes_away_leaves_no_session_open(

@@ -3,11 +3,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+from websockets.sync.server import ServerConnection, serve
 
 from shim import upstream as upstream_module
 from shim.clock import Clock
@@ -94,6 +98,22 @@ def test_a_refused_handshake_is_a_failure_of_its_kind(
     ((what, _, found, detail),) = talk(emulate(fault).url + QUERY)
     assert (what, found) == ("failed", kind)
     assert KEY not in detail
+
+
+def test_a_redirect_is_not_followed(emulate: Callable[..., Any]) -> None:
+    emulator = emulate()
+
+    def send_on(connection: ServerConnection, request: Request) -> Response:
+        return Response(302, "Found", Headers(Location=emulator.url + QUERY))
+
+    with serve(lambda connection: None, "127.0.0.1", 0, process_request=send_on) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        told = talk(f"ws://127.0.0.1:{server.socket.getsockname()[1]}{QUERY}")
+        server.shutdown()
+        thread.join()
+    assert told[0][2] is FailureKind.HTTP_OTHER
+    assert emulator.journal.connections == []
 
 
 def test_a_port_where_nobody_listens_refuses() -> None:

@@ -445,14 +445,20 @@ def test_a_forked_worker_has_sessions_of_its_own_and_ends_them(
     outcome = run_program(
         """
         import multiprocessing
+        from urllib.parse import urlsplit
 
         def work():
             program = Program().start()
             program.send_audio(AUDIO[:16000])
+            say("ports", parent=parent_port, child=port())
+
+        def port():
+            return urlsplit(redirect.background.local_url(URL)).port
 
         if __name__ == "__main__":
             program = Program().start()
             program.send_audio(AUDIO[:16000])
+            parent_port = port()
             worker = multiprocessing.get_context("fork").Process(target=work)
             worker.start()
             worker.join(20)
@@ -466,6 +472,8 @@ def test_a_forked_worker_has_sessions_of_its_own_and_ends_them(
     assert len(emulator.journal.connections) == 2
     terminates = [frame.connection for frame in emulator.journal.frames("received") if frame.json]
     assert sorted(terminates) == [1, 2]
+    (ports,) = outcome.named("ports")
+    assert ports["parent"] != ports["child"]
 
 
 # Low-level sockets

@@ -41,7 +41,8 @@ class Turns:
     """Follows the turns of one connection.
 
     Order, repetition and gaps are AssemblyAI's promise, but nothing here relies on it: Turns that repeat a finished
-    turn are ignored, and a turn whose final never comes is given when the next one starts, or by `rest`.
+    turn are ignored, an order that is used again for later words is another turn, and a turn whose final never comes is
+    given when the next one starts, or by `rest`.
 
     Args:
         word_by_word: give words as soon as they are final rather than at the end of the turn. Only where the model
@@ -55,6 +56,7 @@ class Turns:
         self._formatted = formatted
         self._current: _Turn | None = None
         self._previous: _Turn | None = None
+        self._given_until = 0
 
     @property
     def waiting_for_format(self) -> bool:
@@ -77,9 +79,13 @@ class Turns:
             steps = self.rest()
             self._previous = turn if turn and not turn.ended else None
             turn = self._current = _Turn(message.order)
+        elif turn.ended and not self.waiting_for_format:
+            if not self._is_new(words):
+                return self._late_final(message) if ends else []
+            turn = self._current = _Turn(message.order)
         elif message.order < turn.order:
             return self._late_final(message) if ends else []
-        elif turn.ended and not (self.waiting_for_format and ends):
+        elif turn.ended and not ends:
             return []
         if ends and not words:
             # An empty formatted final must not take back the text that waits for it.
@@ -96,6 +102,10 @@ class Turns:
             return []
         self._give(self._current, words)
         return [Step(words, (), ends_turn=True)]
+
+    def _is_new(self, words: Sequence[Word]) -> bool:
+        # Should an order ever be used again, it is the times that tell another turn from a repetition.
+        return bool(words) and all((word.start + word.end) / 2 > self._given_until for word in words)
 
     def _progress(self, turn: _Turn) -> Step:
         tail = self._remaining(turn)
@@ -127,6 +137,7 @@ class Turns:
         if words:
             turn.given += [word.text for word in words]
             turn.given_until = words[-1].end
+            self._given_until = max(self._given_until, turn.given_until)
         turn.words = keep
 
     def _remaining(self, turn: _Turn) -> Sequence[Word]:

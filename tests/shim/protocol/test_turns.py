@@ -98,6 +98,13 @@ class TestSnapshots:
     def test_a_late_turn_that_was_finished_is_ignored(self, snapshots):
         assert feed(snapshots, turn(3, "Yes.", end=True), turn(1, "old", end=True), turn(1, "old"))[1:] == []
 
+    @pytest.mark.parametrize("order", [0, 1])
+    def test_an_order_that_is_used_again_for_later_words_loses_nothing(self, snapshots, order):
+        feed(snapshots, turn(0, "one", end=True), turn(1, "two", end=True, at=5))
+        again = [turn(order, "three", at=9), turn(order, "three four", end=True, at=9)]
+        steps = feed(snapshots, *again, again[-1], turn(2, "five", end=True, at=20))
+        assert finals(steps) == "three four five"
+
     def test_an_empty_final_gives_nothing_and_clears_what_was_open(self, snapshots):
         last = feed(snapshots, turn(0, "hm"), turn(0, "", end=True))[-1]
         assert (list(last.final), list(last.open), last.ends_turn) == ([], [], False)

@@ -133,7 +133,9 @@ def _findings(result: Result) -> list[Line]:
         for finding in file.findings:
             lines.append(Line(f"[ ] {file.path}:{finding.line}: {finding.message}", indent=2, hang=4))
             if finding.docs:
-                lines.append(Line(f"see docs/{finding.docs}", "dim", indent=6))
+                lines.append(
+                    Line(f"see docs/{finding.docs}, or: migrate --explain {finding.rule}", "dim", indent=6)
+                )
     return [Line("To check, by you:", "bold yellow"), *lines] if lines else []
 
 

@@ -223,6 +223,12 @@ class TestLinksAndRepositories:
         assert [candidate.path for candidate in candidates.files] == ["a.py"]
         assert [path for path, _ in candidates.skipped] == ["vendored"]
 
+    def test_a_submodule_of_a_repository_below_is_left_alone_too(self, tree):
+        tree("one/a.py", "one/vendored/b.py")
+        git("init", "one")
+        tree("one/vendored/.git", content=b"gitdir: ../.git/modules/vendored\n")
+        assert found() == ["one/a.py"]
+
     def test_repositories_side_by_side_are_all_looked_into_each_with_its_ignores(self, tree):
         tree("one/a.py", "two/a.py", "two/b.py")
         git("init", "one")

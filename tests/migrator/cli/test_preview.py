@@ -36,7 +36,10 @@ def test_the_command_that_writes_repeats_what_was_typed(project, migrate):
 def test_findings_are_a_checklist_with_file_and_line(project, migrate):
     project("live.py", content=b"HOST = 'eu2.rt.speechmatics.com'\nKEY = 'YOUR-KEY'\n")
     err = migrate().err
-    assert "  [ ] live.py:2: put the key into the environment\n      see docs/rules.md#key\n" in err
+    assert (
+        "  [ ] live.py:2: put the key into the environment\n      see docs/rules.md#key, or: migrate --explain key\n"
+        in err
+    )
     assert "1 of 2 touch points done, 1 needs you, 1 point to check." in err
 
 

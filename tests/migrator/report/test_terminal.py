@@ -44,7 +44,7 @@ helper.py: left to you
 
 To check, by you:
   [ ] app/live.py:3: put the new key into the environment
-      see docs/rules.md#key
+      see docs/rules.md#key, or: migrate --explain key
   [ ] helper.py:1: the address is built elsewhere
 
 Not done:

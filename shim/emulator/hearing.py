@@ -101,21 +101,22 @@ def sample_width(encoding: str) -> int:
 
 
 class _Sound:
-    """A scene's sound, prepared for looking things up in it. Padded with silence at both ends."""
+    """A scene's sound, prepared for looking probes up in it. Padded with silence at both ends."""
 
     def __init__(self, samples: Samples) -> None:
-        self.padding = round(PROBE_SECONDS * RATE)
+        length = self.padding = round(PROBE_SECONDS * RATE)
         self.samples: Samples = np.pad(samples, self.padding)
-        self._size = 1 << (len(self.samples) + self.padding - 1).bit_length()
+        self._places = len(self.samples) - length + 1
+        self._size = 1 << (len(self.samples) - 1).bit_length()
         self._spectrum = np.fft.rfft(self.samples, self._size)
-        self._energy = np.concatenate(([0.0], np.cumsum(np.square(self.samples, dtype=np.float64))))
+        energy = _energy_of_windows(self.samples, length)
+        audible = energy > INAUDIBLE**2 * length
+        self._scale = as_samples(np.where(audible, 1 / np.sqrt(np.where(audible, energy, 1.0)), 0.0))
 
-    def find(self, probe: Samples) -> tuple[float, NDArray[np.float64]]:
-        """How alike ``probe`` is to the sound at best, and how alike it is at every place."""
+    def find(self, probe: Samples) -> tuple[float, Samples]:
+        """How alike an audible probe is to the sound at best, and how alike it is at every place."""
         products = np.fft.irfft(self._spectrum * np.conj(np.fft.rfft(probe, self._size)), self._size)
-        places = len(self.samples) - len(probe) + 1
-        energy = self._energy[len(probe) :] - self._energy[:places]
-        alike = _normalised(products[:places], energy, float(np.dot(probe, probe)), len(probe))
+        alike = as_samples(products[: self._places] * self._scale / np.sqrt(np.dot(probe, probe)))
         return float(alike.max()), alike
 
     def part(self, start: int, end: int) -> Samples:
@@ -123,24 +124,24 @@ class _Sound:
         return self.samples[max(0, start + self.padding) : end + self.padding]
 
 
-def _normalised(
-    products: NDArray[np.floating], energy: NDArray[np.float64], template_energy: float, length: int
-) -> NDArray[np.float64]:
-    """Correlations from products and energies; silence is like nothing."""
-    floor = INAUDIBLE**2 * length
-    if template_energy <= floor:
-        return np.zeros(len(products))
-    return np.where(energy > floor, products / np.sqrt(np.maximum(energy, floor) * template_energy), 0.0)
+def _energy_of_windows(sound: Samples, length: int) -> NDArray[np.float64]:
+    """The energy of every window of so many samples."""
+    sums = np.concatenate(([0.0], np.cumsum(np.square(sound, dtype=np.float64))))
+    energy: NDArray[np.float64] = sums[length:] - sums[:-length]
+    return energy
 
 
 def _correlate(template: Samples, sound: Samples) -> NDArray[np.float64]:
-    """How alike ``template`` is to ``sound`` at every place where it fits into it."""
+    """How alike ``template`` is to ``sound`` at every place where it fits into it; silence is like nothing."""
     size = 1 << (len(sound) - 1).bit_length()
     products = np.fft.irfft(np.fft.rfft(sound, size) * np.conj(np.fft.rfft(template, size)), size)
-    places = len(sound) - len(template) + 1
-    sums = np.concatenate(([0.0], np.cumsum(np.square(sound, dtype=np.float64))))
-    energy = sums[len(template) :] - sums[:places]
-    return _normalised(products[:places], energy, float(np.dot(template, template)), len(template))
+    energy = _energy_of_windows(sound, len(template))
+    floor = INAUDIBLE**2 * len(template)
+    template_energy = max(float(np.dot(template, template)), floor)
+    alike: NDArray[np.float64] = products[: len(energy)] / np.sqrt(
+        np.maximum(energy, floor) * template_energy
+    )
+    return np.where(energy > floor, alike, 0.0)
 
 
 def _is_telling(probe: Samples) -> bool:

@@ -602,7 +602,10 @@ def test_a_bad_message_ends_the_session_with_3006(
         talk = Talk([json.loads(connection.recv(timeout=30))])
         connection.send(message)
         listen(connection, talk)
+        received = emulator.journal.frames("received")[0].time
     assert talk.kinds == ["Begin", "Error"]
+    # The service takes about a second over it.
+    assert emulator.journal.frames("sent")[1].time - received >= 0.94
     assert talk.error.startswith(f"User Input Validation Error: {remainder}")
     assert talk.code == 3006
 

@@ -186,7 +186,7 @@ class WebsocketClient:
         reader = ThreadPoolExecutor(1, "speechmatics-audio")
         try:
             while not self._stopping:
-                await asyncio.wait_for(window.acquire(), self.connection_settings.semaphore_timeout_seconds)
+                await _take(window, self.connection_settings.semaphore_timeout_seconds)
                 chunk = await _read(stream, chunk_size, reader)
                 if not chunk:
                     break
@@ -244,6 +244,17 @@ def _start(config: TranscriptionConfig, audio_settings: AudioSettings) -> dict[s
 
 async def _send(websocket: ClientConnection, kind: ClientMessageType, **fields: Any) -> None:
     await websocket.send(json.dumps({"message": kind, **fields}))
+
+
+async def _take(window: asyncio.BoundedSemaphore, seconds: float) -> None:
+    # asyncio.wait_for would do, but before Python 3.12 it can swallow a cancellation.
+    taking = asyncio.ensure_future(window.acquire())
+    try:
+        done, _ = await asyncio.wait({taking}, timeout=seconds)
+    finally:
+        taking.cancel()
+    if not done:
+        raise asyncio.TimeoutError(f"the service acknowledged no audio for {seconds} s")
 
 
 async def _read(stream: Any, size: int, reader: ThreadPoolExecutor) -> bytes:

@@ -258,16 +258,21 @@ class TestFailures:
 
 
 class Other:
-    """A server of somebody else, which says what the test tells it to."""
+    """A server of somebody else, which says what the test tells it to, and more after the first audio."""
 
-    def __init__(self, *replies, listens_on=False):
-        self.replies, self.listens_on, self.received, self.requests = replies, listens_on, [], []
+    def __init__(self, *replies, after_audio=(), listens_on=False):
+        self.replies, self.after_audio, self.listens_on = replies, after_audio, listens_on
+        self.received, self.requests = [], []
 
     def __enter__(self):
         def converse(connection):
             self.requests.append(connection.request)
             self.received.append(json.loads(connection.recv()))
             for reply in self.replies:
+                connection.send(json.dumps(reply))
+            if self.after_audio:
+                connection.recv()
+            for reply in self.after_audio:
                 connection.send(json.dumps(reply))
             if self.listens_on:
                 self.received.extend(connection)
@@ -314,6 +319,20 @@ class TestAnotherHost:
                 WebsocketClient(settings).run_synchronously(
                     io.BytesIO(b"12" * 9999), ENGLISH, RAW, timeout=60
                 )
+
+    def test_a_sender_that_waits_for_an_acknowledgement_does_not_delay_the_end(self):
+        class Endless:
+            def read(self, size):
+                return bytes(size)
+
+        end = [{"message": "AudioAdded"}, {"message": "EndOfTranscript"}]
+        with Other({"message": "RecognitionStarted"}, after_audio=end, listens_on=True) as other:
+            settings = dataclasses.replace(
+                other.settings, message_buffer_size=1, semaphore_timeout_seconds=30
+            )
+            began = time.monotonic()
+            WebsocketClient(settings).run_synchronously(Endless(), ENGLISH, RAW, timeout=60)
+            assert time.monotonic() - began < 20
 
     def test_messages_that_nobody_wants_any_more_do_not_delay_the_end(self):
         flood = [{"message": "RecognitionStarted"}] + [{"message": "Info", "reason": "x"}] * 500

@@ -7,24 +7,20 @@ asks `destination` where each should go, and lets the library do the rest. Conne
 from __future__ import annotations
 
 import functools
-import importlib
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from shim import settings
+from shim import adapters, settings
 from shim.background import background
-from shim.protocol.mapping.hosts import region_of
+from shim.protocol.mapping.hosts import MANAGEMENT_HOST, MANAGEMENT_PATHS, region_of
 
 CLOSE_SECONDS = 1.7
 """Real seconds that closing a redirected connection waits at most for what still arrives; 0.1 s remain for the close."""
 
-ADAPTERS: dict[str, str] = {"websocket": "shim.adapters.websocket_client"}
-"""Module of a client library, and the module whose ``patch(library)`` redirects it."""
-
 _lock = threading.Lock()
+_replacing = threading.Lock()
 
 
 def destination(url: str) -> str | None:
@@ -38,11 +34,32 @@ def destination(url: str) -> str | None:
 
 def is_redirected(url: str) -> bool:
     """Whether ``url`` names a Speechmatics host, or one that `shim.configure` was told of."""
-    try:
-        host = (urlsplit(url).hostname or "").removesuffix(".")
-    except (ValueError, TypeError, AttributeError):
-        return False  # not an address; the library will say so
+    host = _host(url)
     return region_of(host) is not None or host in settings.current().speechmatics_hosts
+
+
+def key_destination(method: str, url: str) -> str | None:
+    """Where a request for a temporary Speechmatics key goes instead; None for any other request.
+
+    The session server of this process answers it, so that the long-lived key stays on this machine.
+
+    Raises:
+        OSError: no loopback port can be opened for the session server.
+    """
+    host = _host(url)
+    if host != MANAGEMENT_HOST and host not in settings.current().speechmatics_hosts:
+        return None
+    if method.upper() != "POST" or urlsplit(url).path not in MANAGEMENT_PATHS:
+        return None
+    return background.local_key_url(url)
+
+
+def _host(url: str) -> str:
+    """The host of an address, empty if it is none: the library will say so."""
+    try:
+        return (urlsplit(url).hostname or "").removesuffix(".")
+    except (ValueError, TypeError, AttributeError):
+        return ""
 
 
 def drain(local_url: str) -> None:
@@ -53,18 +70,17 @@ def drain(local_url: str) -> None:
 def install(*libraries: str) -> None:
     """Redirect client libraries, each once, however often and from however many threads it is asked for.
 
+    A library that is not imported yet is redirected as soon as it will be.
+
     Args:
-        libraries: module names out of `ADAPTERS`, imported where they are not yet. None at all means those that are
-            imported already.
+        libraries: as they are imported: ``websocket``, ``websockets``, ``aiohttp``, ... None at all means all that
+            `shim.adapters` knows.
 
     Raises:
-        ImportError: a library is not installed.
         KeyError: there is no adapter for a library.
     """
     with _lock:
-        for name in libraries or [name for name in ADAPTERS if name in sys.modules]:
-            adapter = importlib.import_module(ADAPTERS[name])
-            adapter.patch(importlib.import_module(name))
+        adapters.watch(adapters.modules_of(libraries))
 
 
 def replace_method(owner: type, name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
@@ -73,9 +89,10 @@ def replace_method(owner: type, name: str, make: Callable[[Callable[..., Any]], 
     A method that was replaced by somebody else afterwards, a test double say, stays as it is.
     """
     marker = f"_shim_original_{name}"
-    if marker in vars(owner):
-        return
-    original = getattr(owner, name)
-    replacement = make(original)
-    setattr(owner, marker, original)
-    setattr(owner, name, functools.update_wrapper(replacement, original))
+    with _replacing:
+        if marker in vars(owner):
+            return
+        original = getattr(owner, name)
+        replacement = make(original)
+        setattr(owner, marker, original)
+        setattr(owner, name, functools.update_wrapper(replacement, original))

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
@@ -124,6 +124,12 @@ class SessionServer:
         query = f"?{parts.query}" if parts.query else ""
         host, port = self._address
         return f"ws://{host}:{port}{prefix}{parts.path or '/'}{query}"
+
+    def local_key_url(self, original_url: str) -> str:
+        """The address here that stands for the one that gives out Speechmatics' temporary keys. Thread-safe."""
+        parts = urlsplit(original_url)
+        host, port = self._address
+        return urlunsplit(("http", f"{host}:{port}", f"/{self._secret}{parts.path}", parts.query, ""))
 
     def drain(self, local_url: str) -> None:
         """Begin to drain the session of this address: `Session.drain`. A session that has ended is left alone."""

@@ -180,6 +180,9 @@ class Upstream:
 class _Connect(connect):
     """Follows no redirect: the region was chosen on purpose, and the key is meant for that host alone."""
 
+    # Also where the user has configured this very host as one of Speechmatics' (`shim.adapters.websockets`).
+    never_led_elsewhere = True
+
     def process_redirect(self, exc: Exception) -> Exception | str:
         return exc
 

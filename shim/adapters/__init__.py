@@ -1,1 +1,66 @@
-"""One module for each client library that can be redirected; `shim.redirect` names them."""
+"""One module for each client library that can be redirected, and the table of them.
+
+Importing this module costs next to nothing: `watch` imports an adapter when the program imports its library.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterable
+from types import ModuleType
+
+from shim.import_hook import AfterImport
+
+Patch = Callable[[ModuleType], None]
+
+ADAPTERS: dict[str, str] = {
+    "websocket": "shim.adapters.websocket_client:patch",
+    "websockets.asyncio.client": "shim.adapters.websockets:patch_asyncio",
+    "websockets.legacy.client": "shim.adapters.websockets:patch_legacy",
+    "websockets.sync.client": "shim.adapters.websockets:patch_sync",
+    "aiohttp.client": "shim.adapters.aiohttp:patch",
+    "httpx": "shim.adapters.temporary_keys:patch_httpx",
+    "requests.adapters": "shim.adapters.temporary_keys:patch_requests",
+}
+"""Module of a client library -> the function that redirects it once it is imported, as ``module:function``."""
+
+_watched: set[str] = set()
+
+
+def modules_of(libraries: Iterable[str]) -> list[str]:
+    """The keys of `ADAPTERS` that belong to libraries, named as they are imported (``websockets``); all for none.
+
+    Raises:
+        KeyError: there is no adapter for a library.
+    """
+    names: list[str] = []
+    for library in libraries:
+        found = [name for name in ADAPTERS if name.partition(".")[0] == library]
+        if not found:
+            raise KeyError(library)
+        names += found
+    return names or list(ADAPTERS)
+
+
+def watch(modules: Iterable[str]) -> None:
+    """Redirect modules of `ADAPTERS`: at once those that are imported, the others right after they will be."""
+    new = [name for name in modules if name not in _watched]
+    _watched.update(new)
+    AfterImport(dict.fromkeys(new, apply)).install()
+    for name in new:
+        if name in sys.modules:
+            # By this call, because another thread may be in the middle of the import.
+            apply(importlib.import_module(name))
+
+
+def apply(module: ModuleType) -> None:
+    """Redirect an imported module of `ADAPTERS`."""
+    load_patch(module.__name__)(module)
+
+
+def load_patch(name: str) -> Patch:
+    """The function that `ADAPTERS` names."""
+    adapter, _, function = ADAPTERS[name].partition(":")
+    patch: Patch = getattr(importlib.import_module(adapter), function)
+    return patch

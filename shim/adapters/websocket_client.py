@@ -105,7 +105,9 @@ class Redirected:
 
 
 def patch(library: Any) -> None:
-    """Redirect the ``websocket`` module of websocket-client."""
+    """Redirect the ``websocket`` module of websocket-client; another package of that name stays as it is."""
+    if not hasattr(library, "WebSocketApp"):
+        return
     low_level, app = library.WebSocket, library.WebSocketApp
 
     def connect(original: Callable[..., Any]) -> Callable[..., Any]:

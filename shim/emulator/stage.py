@@ -330,8 +330,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     recorder = Recorder(options.record)
     Network(dict(options.host), recorder).install()
-    callbacks = {name: functools.partial(adapter, recorder=recorder) for name, adapter in ADAPTERS.items()}
-    _import_hook().AfterImport(callbacks).install()
+    _import_hook().AfterImport(
+        dict.fromkeys(ADAPTERS, lambda module: ADAPTERS[module.__name__](module, recorder))
+    ).install()
     sys.argv = program
     if not getattr(sys.flags, "safe_path", False):
         # The first entry led to this module, as it leads to the script in a plain run.

@@ -1,0 +1,140 @@
+"""Who reads a redirected connection, so that closing it can wait until the reader has had everything.
+
+A program that closes while another thread or task of it still reads gets its last words: the session is drained, and
+`CLOSE_SECONDS` later at the latest the close goes on. Nobody waits for a reader that is the one who closes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from shim.redirect import CLOSE_SECONDS, drain
+
+
+class _Reader:
+    """What both kinds have in common.
+
+    Args:
+        local_url: address of the session, from `shim.redirect.destination`.
+    """
+
+    def __init__(self, local_url: str) -> None:
+        self._local_url = local_url
+        self._lock = threading.Lock()
+        self._deadline: float | None = None
+
+    def begin_close(self) -> None:
+        """Begin to drain; the session server closes the connection once everything owed was sent."""
+        with self._lock:
+            if self._deadline is not None:
+                return
+            self._deadline = time.monotonic() + CLOSE_SECONDS
+        drain(self._local_url)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether `begin_close` was called."""
+        return self._deadline is not None
+
+    @property
+    def seconds_left(self) -> float:
+        """Real seconds that the close may still take."""
+        return CLOSE_SECONDS if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+
+class ThreadReader(_Reader):
+    """A connection that one thread reads."""
+
+    def __init__(self, local_url: str) -> None:
+        super().__init__(local_url)
+        self._thread: threading.Thread | None = None
+        self._received_all = threading.Event()
+
+    def note_reader(self) -> None:
+        """The current thread reads."""
+        self._thread = threading.current_thread()
+
+    def note_end(self) -> None:
+        """The reader was told that the connection has ended."""
+        self._received_all.set()
+
+    @property
+    def has_received_all(self) -> bool:
+        """Whether the connection has ended, for whatever reason."""
+        return self._received_all.is_set()
+
+    @property
+    def is_read_here(self) -> bool:
+        """Whether it is the current thread that reads, so that waiting for the reader would be in vain."""
+        return self._thread is threading.current_thread()
+
+    @property
+    def is_read_elsewhere(self) -> bool:
+        """Whether another thread reads, to which what still arrives can be delivered."""
+        return self._thread is not None and not self.is_read_here and self._thread.is_alive()
+
+    def wait_until_received(self) -> None:
+        """Wait until the reader has had everything, at most `CLOSE_SECONDS` from the beginning of the close."""
+        self._received_all.wait(self.seconds_left)
+
+
+class TaskReader(_Reader):
+    """A connection that one task of an event loop reads."""
+
+    def __init__(self, local_url: str) -> None:
+        super().__init__(local_url)
+        self._task: asyncio.Task[Any] | None = None
+        self._waiting = 0
+        self._received_all = asyncio.Event()
+
+    def note_reader(self) -> None:
+        """The current task reads. To be called where the program calls, not in a task that a time limit made."""
+        self._task = asyncio.current_task()
+
+    async def receive(self, receiving: Awaitable[Any], is_end: Callable[[Exception], bool]) -> Any:
+        """Wait for one message.
+
+        Args:
+            receiving: what the library returned for it.
+            is_end: whether an exception tells the reader that the connection has ended.
+        """
+        self._waiting += 1
+        try:
+            return await receiving
+        except Exception as error:
+            if is_end(error):
+                self.note_end()
+            raise
+        finally:
+            self._waiting -= 1
+
+    def note_end(self) -> None:
+        """The reader was told that the connection has ended."""
+        self._received_all.set()
+
+    @property
+    def is_read_elsewhere(self) -> bool:
+        """Whether another task reads, to which what still arrives can be delivered."""
+        if self._received_all.is_set():
+            return False
+        if self._waiting:
+            return True  # not by the current task: that one is closing
+        return self._task is not None and self._task is not asyncio.current_task() and not self._task.done()
+
+    async def drain(self, closed: Awaitable[object]) -> None:
+        """Begin to close and wait until the reader has had everything, at most `CLOSE_SECONDS` from the beginning.
+
+        Args:
+            closed: done when the connection is closed; may be cancelled.
+        """
+        self.begin_close()
+        try:
+            await asyncio.wait_for(closed, self.seconds_left)
+            if self.is_read_elsewhere:
+                await asyncio.wait_for(self._received_all.wait(), self.seconds_left)
+        except asyncio.TimeoutError:
+            return

@@ -1,0 +1,1 @@
+from websockets import *  # noqa: F403

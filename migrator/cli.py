@@ -65,14 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _program() -> str:
+    """How the user called the command, so that what we tell them to type works."""
     name = os.path.splitext(os.path.basename(sys.argv[0]))[0]
-    return (
-        name
-        if name in ("migrate", DISTRIBUTION)
-        else "python -m migrator"
-        if name == "__main__"
-        else "migrate"
-    )
+    if name == "__main__":
+        return "python -m migrator"
+    return DISTRIBUTION if name == DISTRIBUTION else "migrate"
 
 
 def _run(arguments: Sequence[str], program: str) -> int:
@@ -267,9 +264,9 @@ def _migrate_paths(request: argparse.Namespace, apply: str) -> int:
         raise _Refusal(str(error)) from None
     result = _migrate(candidates, options, request.jobs)
     refusal = _refusal_to_write(result) if request.write and not request.allow_dirty else None
-    mode: Mode = (
-        "refused" if refusal else "write" if request.write else "check" if request.check else "preview"
-    )
+    mode: Mode = "check" if request.check else "preview"
+    if request.write:
+        mode = "refused" if refusal else "write"
     if mode == "write":
         result = _write(result)
     elif mode != "check":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
@@ -35,7 +36,7 @@ def migrate_all(
         jobs: how many processes at most.
     """
     if jobs < 2 or len(candidates) <= WORTH_PROCESSES:
-        return [migrate(candidate.path, candidate.source, options) for candidate in candidates]
+        return [_migrate_one(migrate, options, candidate) for candidate in candidates]
     results = _in_processes(migrate, candidates, options, min(jobs, len(candidates)))
     for index, candidate in enumerate(candidates):
         if index not in results:
@@ -70,7 +71,15 @@ def _in_processes(
 
 
 def _migrate_one(migrate: Migrate, options: Options, candidate: Candidate) -> FileResult:
-    return migrate(candidate.path, candidate.source, options)
+    try:
+        return migrate(candidate.path, candidate.source, options)
+    except Exception as error:
+        # A mistake of ours must not cost the user the other files. No message of it: that may hold their source.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{type(error).__name__} in {os.path.basename(place.filename)}:{place.lineno}"
+        return FileResult(
+            candidate.path, "error", error=f"a mistake of migrate itself ({where}); please report it"
+        )
 
 
 @contextlib.contextmanager

@@ -163,7 +163,7 @@ def _coverage(counts: Summary) -> list[Line]:
     if counts.findings:
         said.append(f"{_count(counts.findings, 'point')} to check")
     if counts.error:
-        said.append(f"not counted: {_count(counts.error, 'file')} not done")
+        said.append(f"{_count(counts.error, 'file')} not done")
     return [Line(", ".join(said) + ".", "bold", hang=2)]
 
 

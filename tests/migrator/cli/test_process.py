@@ -98,12 +98,31 @@ def crash_on_demand(path, source, options):
     return FileResult(path, "native", source, source + b"\n")
 
 
+def fail_on_demand(path, source, options):
+    if b"SECRET" in source:
+        raise ValueError(source)
+    return FileResult(path, "native", source, source + b"\n")
+
+
 def test_a_file_that_crashes_the_parser_is_named_and_the_others_are_done():
     candidates = [Candidate(f"{number}.py", b"CRASH" if number == 7 else b"x") for number in range(25)]
     results = workers.migrate_all(crash_on_demand, candidates, Options(), jobs=2)
     assert [result.path for result in results] == [candidate.path for candidate in candidates]
     assert [result.path for result in results if result.status == "error"] == ["7.py"]
     assert "crashed" in results[7].error
+
+
+@pytest.mark.parametrize("files", [1, 25], ids=["in one process", "in several"])
+def test_a_mistake_of_the_engine_is_named_without_the_users_text_and_the_others_are_done(files):
+    candidates = [
+        Candidate("bad.py", b"SECRET"),
+        *(Candidate(f"{number}.py", b"x") for number in range(files)),
+    ]
+    bad, *others = workers.migrate_all(fail_on_demand, candidates, Options(), jobs=2)
+    assert bad.status == "error"
+    assert bad.error.startswith("a mistake of migrate itself (ValueError in test_process.py:")
+    assert "SECRET" not in bad.error
+    assert {result.status for result in others} == {"native"}
 
 
 def test_a_few_files_need_no_other_process(monkeypatch):

@@ -53,7 +53,7 @@ Not done:
 Not looked into:
   build: a build folder; name it
 
-5 of 7 touch points done, 2 need you, 2 points to check, not counted: 1 file not done.
+5 of 7 touch points done, 2 need you, 2 points to check, 1 file not done.
 
 Next:
   1. Nothing is written yet. To write it: migrate --write app

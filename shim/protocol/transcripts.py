@@ -50,12 +50,12 @@ class Transcripts:
         if self.partials and (final or step.open or self._partial_shown):
             messages.append(self._partial(step.open))
         if step.ends_turn and utterance_ends and (self.utterances or forced):
-            messages.append(end_of_utterance(self.end, forced))
+            messages.append(self.utterance_end(forced))
         return messages
 
-    def forced_end(self) -> ServerMessage:
-        """EndOfUtterance for a program that forced one although nobody had spoken."""
-        return end_of_utterance(self.end, forced=True)
+    def utterance_end(self, forced: bool) -> ServerMessage:
+        """EndOfUtterance by itself, where the last final ended."""
+        return end_of_utterance(self.end, forced)
 
     def _final(self, words: Sequence[Word], forced: bool) -> ServerMessage | None:
         results, text = compose(words, self._language, self._delimiter, self._label)

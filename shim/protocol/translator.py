@@ -79,6 +79,9 @@ FORCED_SECONDS = 0.9
 ENDPOINT_SECONDS = 0.27
 """How long AssemblyAI takes to answer ForceEndpoint (median, observed live 2026-09)."""
 
+FIRST_WORDS_SECONDS = 1.2
+"""How long after somebody begins to speak the first words come (observed live 2026-09)."""
+
 CLIENT_CLOSE_SECONDS = 10.0
 """How long a client has to close its connection after EndOfTranscript."""
 
@@ -308,7 +311,7 @@ class Translator:
     def _follow_wants(self, config: Mapping[str, Any]) -> None:
         self._wants.read(config)
         self._transcripts.partials = self._wants.partials
-        self._transcripts.utterances = self._wants.utterances
+        self._transcripts.utterances = self._wants.silence is not None
         if self._wants.max_delay is not None and not self._wants.fixed and not self._said_flexible:
             self._said_flexible = True
             self._send(
@@ -379,7 +382,7 @@ class Translator:
 
     def _turn(self, message: assemblyai.Turn, now: float) -> None:
         for step in self._turns.turn(message):
-            self._deliver(step)
+            self._deliver(step, now)
         if not self._turns.waiting_for_format:
             self._timers.clear("format")
         elif not self._timers.is_set("format"):
@@ -418,7 +421,7 @@ class Translator:
         self._refuse(error("idle_timeout", reason), now)
 
     def _format_due(self, now: float) -> None:
-        self._deliver_rest()
+        self._deliver_rest(now)
 
     def _delay_due(self, now: float) -> None:
         if self._link is Link.READY and not self._forced_by_delay:
@@ -427,14 +430,22 @@ class Translator:
 
     def _forced_due(self, now: float) -> None:
         self._forced_by_program = False
-        self._send(self._transcripts.forced_end())
+        self._send(self._transcripts.utterance_end(forced=True))
+
+    def _utterance_due(self, now: float) -> None:
+        self._send(self._transcripts.utterance_end(forced=False))
 
     def _termination_due(self, now: float) -> None:
         self._log(logging.WARNING, from_failure(FailureKind.NO_TERMINATION).reason)
         self._finish_upstream(now)
 
     def _drain_due(self, now: float) -> None:
-        self._deliver_rest()
+        self._log(
+            logging.WARNING,
+            f"the program closed its connection, and AssemblyAI did not send the rest within {DRAIN_SECONDS} s. The "
+            "last words may be missing; wait for EndOfTranscript before closing",
+        )
+        self._deliver_rest(now)
         self._end_of_transcript(now)
         self._end(now)
 
@@ -443,24 +454,39 @@ class Translator:
 
     # ---- Transcripts
 
-    def _deliver(self, step: Step) -> None:
-        ends = step.ends_turn
-        forced = ends and self._forced_by_program
-        for message in self._transcripts.messages(step, forced, not self._forced_by_delay):
+    def _deliver(self, step: Step, now: float) -> None:
+        cut = step.ends_turn and self._forced_by_delay
+        forced = step.ends_turn and self._forced_by_program
+        words = step.final or step.open
+        if words and self._timers.is_set("utterance"):
+            self._end_cut_utterance(words[0])
+        for message in self._transcripts.messages(step, forced, utterance_ends=not cut):
             self._send(message)
         if step.final or not step.open:
             self._timers.clear("delay")
-        if ends or not step.open:
+        if step.ends_turn or not step.open:
             self._forced_by_delay = False
         if forced:
             self._forced_by_program = False
             self._timers.clear("forced")
+        elif cut and self._wants.silence is not None:
+            # AssemblyAI tells of a silence only by ending a turn, and this turn has ended already.
+            silent = self._outbox.sent_seconds - self._transcripts.end
+            wait = max(0.0, self._wants.silence - silent) + FIRST_WORDS_SECONDS
+            self._timers.set("utterance", now + wait)
 
-    def _deliver_rest(self) -> None:
+    def _end_cut_utterance(self, next_word: assemblyai.Word) -> None:
+        """Somebody speaks again after a turn that was cut: whether it is another utterance is in the times."""
+        self._timers.clear("utterance")
+        pause = seconds(next_word.start) - self._transcripts.end
+        if self._wants.silence is not None and pause >= self._wants.silence:
+            self._send(self._transcripts.utterance_end(forced=False))
+
+    def _deliver_rest(self, now: float) -> None:
         self._timers.clear("format")
         if self._link is not Link.NONE:
             for step in self._turns.rest():
-                self._deliver(step)
+                self._deliver(step, now)
 
     def _watch_delay(self, now: float) -> None:
         if not self._wants.fixed or self._wants.max_delay is None or self._timers.is_set("delay"):
@@ -508,14 +534,14 @@ class Translator:
 
     def _finish_upstream(self, now: float) -> None:
         """AssemblyAI has said all it will say, as it was asked to."""
-        self._deliver_rest()
+        self._deliver_rest(now)
         self._close_upstream()
         if self._state is State.ENDING:
             self._end_of_transcript(now)
 
     def _lose_upstream(self, mapping: ErrorMapping, now: float) -> None:
         """The connection is of no use any more, and nobody asked for that."""
-        self._deliver_rest()
+        self._deliver_rest(now)
         self._close_upstream()
         if self._state is not State.ENDED:
             self._log(logging.ERROR, mapping.reason)
@@ -524,7 +550,7 @@ class Translator:
 
     def _refuse(self, mapping: ErrorMapping, now: float) -> None:
         """The program did something that ends its session."""
-        self._deliver_rest()
+        self._deliver_rest(now)
         self._send_error(mapping)
         self._end(now)
 
@@ -626,6 +652,7 @@ _TIMERS: dict[str, Callable[[Translator, float], None]] = {
     "format": Translator._format_due,
     "delay": Translator._delay_due,
     "forced": Translator._forced_due,
+    "utterance": Translator._utterance_due,
     "termination": Translator._termination_due,
     "drain": Translator._drain_due,
     "client_close": Translator._client_close_due,

@@ -13,7 +13,7 @@ class Wants:
 
     Attributes:
         partials: ``enable_partials``, or the name that speechmatics-python has for it.
-        utterances: EndOfUtterance is wanted (a silence trigger above 0).
+        silence: seconds of silence after which EndOfUtterance is wanted; None when it is not.
         max_delay: seconds that a word may wait to become final, when the program said so.
         fixed: ``max_delay_mode`` is ``fixed``: `max_delay` counts even in the middle of a sentence.
         speakers_result: a SpeakersResult is wanted at the end.
@@ -21,7 +21,7 @@ class Wants:
 
     def __init__(self) -> None:
         self.partials = False
-        self.utterances = False
+        self.silence: float | None = None
         self.max_delay: float | None = None
         self.fixed = False
         self.speakers_result = False
@@ -40,7 +40,7 @@ class Wants:
             self.speakers_result = True
         conversation = config.get("conversation_config")
         if isinstance(conversation, Mapping) and "end_of_utterance_silence_trigger" in conversation:
-            self.utterances = _positive(conversation["end_of_utterance_silence_trigger"]) is not None
+            self.silence = _positive(conversation["end_of_utterance_silence_trigger"])
 
 
 def _positive(value: object) -> float | None:

@@ -188,6 +188,46 @@ class TestMaxDelay:
         assert session.named("EndOfUtterance") == []
         assert "forced" not in session.named("AddTranscript")[0]
 
+    def test_a_silence_after_a_turn_that_was_cut_still_ends_the_utterance_once(self, session, make_turn):
+        session.run(max_delay=1.0, max_delay_mode="fixed", conversation_config=EOU)
+        self.speak(session, 0.8)
+        session.hear(make_turn(0, "Hello"))
+        session.wait(0.6)
+        session.hear(make_turn(0, "Hello", end=True))
+        session.messages()
+        self.speak(session, 0.5)
+        session.wait(0)
+        assert session.messages()[-1]["message"] == "AudioAdded"
+        session.wait(2)
+        (end,) = session.messages()
+        assert (end["message"], end["metadata"]["end_time"]) == ("EndOfUtterance", 0.3)
+        session.wait(60)
+        assert session.messages() == []
+
+    def test_words_after_a_turn_that_was_cut_are_the_same_utterance(self, session, make_turn):
+        session.run(max_delay=1.0, max_delay_mode="fixed", conversation_config=EOU)
+        self.speak(session, 0.8)
+        session.hear(make_turn(0, "Hello"))
+        session.wait(0.6)
+        session.hear(make_turn(0, "Hello", end=True))
+        session.wait(0.5)
+        session.hear(make_turn(1, "there.", start=700))
+        session.hear(make_turn(1, "there.", start=700, end=True))
+        session.wait(60)
+        assert len(session.named("EndOfUtterance")) == 1
+        assert session.named("EndOfUtterance")[0]["metadata"]["end_time"] == 1.0
+
+    def test_words_after_a_long_pause_show_that_the_cut_turn_was_an_utterance(self, session, make_turn):
+        session.run(enable_partials=True, max_delay=1.0, max_delay_mode="fixed", conversation_config=EOU)
+        self.speak(session, 0.8)
+        session.hear(make_turn(0, "Hello"))
+        session.wait(0.6)
+        session.hear(make_turn(0, "Hello", end=True))
+        session.messages()
+        session.wait(0.5)
+        session.hear(make_turn(1, "there", start=900))
+        assert session.names() == ["EndOfUtterance", "AddPartialTranscript"]
+
     def test_a_word_that_became_final_in_time_forces_nothing(self, session, make_turn):
         session.run(max_delay=1.0, max_delay_mode="fixed", conversation_config=EOU)
         self.speak(session, 0.8)

@@ -49,7 +49,10 @@ def native(session: Session, options: Options) -> Rewrite:
         for rule in CONNECTION:
             assert rule.propose is not None
             # Collected whole: a rule sees what the rules before it proposed, not its own beginning.
-            for proposal in list(rule.propose(session, plan)):
+            proposals = list(rule.propose(session, plan))
+            if options.partial and any(isinstance(proposal, Obstacle) for proposal in proposals):
+                proposals = [proposal for proposal in proposals if isinstance(proposal, Obstacle)]
+            for proposal in proposals:
                 plan.proposals.append((rule.id, proposal))
                 if isinstance(proposal, Obstacle):
                     obstacles.append(proposal)
@@ -60,7 +63,7 @@ def native(session: Session, options: Options) -> Rewrite:
     obstacles = [obstacle for obstacle in dict.fromkeys(obstacles) if obstacle.line not in gone]
     changes = _changes(session, plan)
     if obstacles and options.partial:
-        changes += _marks(session, obstacles)
+        changes += _marks(session, obstacles, [change for _, change in changes])
     edits = [
         Edit(source.line_of(change.start), rule, change.reason, change.confidence) for rule, change in changes
     ]
@@ -114,7 +117,7 @@ def _is_void(change: Change, deletion: Change) -> bool:
     return deletion.start <= change.start and change.end <= deletion.end
 
 
-def _marks(session: Session, obstacles: list[Obstacle]) -> list[tuple[str, Change]]:
+def _marks(session: Session, obstacles: list[Obstacle], changes: list[Change]) -> list[tuple[str, Change]]:
     """A comment above every line that is left to a person."""
     source = session.source
     statements = [node for node in ast.walk(source.tree) if isinstance(node, ast.stmt)]
@@ -123,6 +126,8 @@ def _marks(session: Session, obstacles: list[Obstacle]) -> list[tuple[str, Chang
         around = [s for s in statements if s.lineno <= obstacle.line <= (s.end_lineno or s.lineno)]
         innermost = max(around, key=lambda s: s.lineno, default=source.tree.body[0])
         start = source.line_start(innermost.lineno)
+        # Code around the line may be gone; the mark then stands where it was.
+        start = min([start, *(change.start for change in changes if change.start < start < change.end)])
         text = f"{source.indentation(innermost)}# TODO(migrate): {obstacle.message}\n"
         marks.append((other.NOT_REWRITTEN.id, Change(start, start, text, obstacle.message)))
     return marks

@@ -286,12 +286,20 @@ def _counted(session: Session, capture: Capture) -> Iterator[Obstacle]:
     length = names.binding(capture.frames)
     for call, _ in session.audio:
         for loop in names.ancestors(call):
-            is_range = isinstance(loop, ast.For) and isinstance(loop.iter, ast.Call) and _called(loop.iter) == "range"
+            is_range = (
+                isinstance(loop, ast.For)
+                and isinstance(loop.iter, ast.Call)
+                and _called(loop.iter) == "range"
+            )
             if not is_range or not isinstance(loop, ast.For):
                 continue
-            inside = [node for name in ast.walk(loop.iter) for node in [names.binding(name)] if node is not None]
+            inside = [
+                node for name in ast.walk(loop.iter) for node in [names.binding(name)] if node is not None
+            ]
             if length is None or length not in inside:
-                yield Obstacle(loop.lineno, "the loop counts messages, which have to become longer or shorter")
+                yield Obstacle(
+                    loop.lineno, "the loop counts messages, which have to become longer or shorter"
+                )
 
 
 def _known_length(session: Session, capture: Capture, frames: int, length: float) -> Iterator[Proposal]:

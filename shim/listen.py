@@ -157,8 +157,8 @@ class Screen:
     def partial(self, text: str) -> None:
         """Show a partial in the place of the one before; its end, where it is wider than the terminal."""
         if self._rewrites:
-            # The last column stays free: writing there makes some terminals begin a new line.
-            width = shutil.get_terminal_size().columns - 1
+            # Room for the ^C that a terminal shows, and a last column free: writing there may begin a new line.
+            width = shutil.get_terminal_size().columns - 3
             self._write(_CLEAR_LINE + fitted(printable(text), width))
             self._partial = True
 

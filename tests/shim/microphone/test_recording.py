@@ -106,7 +106,7 @@ def test_listen_shows_partials_on_a_terminal_and_takes_them_away(hears, one_sent
     pieces = outcome.output.decode().split("\r\x1b[K")
     partials = [piece for piece in pieces if piece and not piece.endswith("\n")]
     assert partials
-    assert max(map(len, partials)) <= 29
+    assert max(map(len, partials)) <= 27
     assert " ".join("".join(piece for piece in pieces if piece.endswith("\n")).split()) == one_sentence.text
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from shim.emulator.scene import Scene
@@ -29,6 +30,21 @@ def one_sentence(scenes: Path) -> Scene:
 def two_speakers(scenes: Path) -> Scene:
     """Five turns of two people, about 15 s."""
     return Scene.load(scenes / "two-speakers.json")
+
+
+@pytest.fixture(scope="session")
+def encode_mulaw() -> Callable[[bytes], bytes]:
+    """16-bit samples to G.711 mu-law, by the standard's definition (not by the inverse of a decoder under test)."""
+
+    def encode(samples: bytes) -> bytes:
+        values = np.frombuffer(samples, "<i2").astype(int)
+        magnitude = np.clip(np.abs(values), 0, 32635) + 132
+        exponent = np.floor(np.log2(magnitude)).astype(int) - 7
+        mantissa = (magnitude >> (exponent + 3)) & 0x0F
+        code = np.where(values < 0, 0x80, 0) | (exponent << 4) | mantissa
+        return (~code & 0xFF).astype(np.uint8).tobytes()
+
+    return encode
 
 
 @pytest.fixture(scope="session")

@@ -215,13 +215,11 @@ class Parameter:
         check: for its value.
         decode: for its text in a query.
         updatable: UpdateConfiguration may change it.
-        in_query: it may stand in the address.
     """
 
     check: Check
     decode: Decode = last
     updatable: bool = False
-    in_query: bool = True
 
 
 PARAMETERS: dict[str, Parameter] = {
@@ -314,11 +312,7 @@ class Configuration:
             if parameter := PARAMETERS.get(name):
                 values[name] = parameter.check(name, parameter.decode(name, texts))
         configuration = cls(values)
-        if "prompt" in values and configuration.family != "universal-3":
-            raise Invalid(
-                "prompt is only supported with the 'u3-rt-pro' speech_model. "
-                f"Current speech_model: {configuration.model}"
-            )
+        configuration._judge_prompt(values)
         if "voice_focus_threshold" in values and "voice_focus" not in values:
             raise invalid_value("voice_focus_threshold", "Value error, voice_focus is required")
         return configuration
@@ -334,12 +328,15 @@ class Configuration:
             name = ALIASES.get(given, given)
             if (parameter := PARAMETERS.get(name)) and parameter.updatable:
                 changes[name] = parameter.check(name, value)
-        if "prompt" in changes and self.family != "universal-3":
+        self._judge_prompt(changes)
+        self._values.update(changes)
+
+    def _judge_prompt(self, values: Mapping[str, Any]) -> None:
+        if "prompt" in values and self.family != "universal-3":
             raise Invalid(
                 "prompt is only supported with the 'u3-rt-pro' speech_model. "
                 f"Current speech_model: {self.model}"
             )
-        self._values.update(changes)
 
     def get(self, name: str, default: Any = None) -> Any:
         """A value that was given, or ``default``."""

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Direction = Literal["received", "sent"]
@@ -116,9 +116,7 @@ class Journal:
     def add(self, entry: Entry) -> None:
         """Append ``entry`` and wake whoever waits."""
         if isinstance(entry, Frame) and entry.audio and not self._keep_audio:
-            entry = Frame(
-                entry.connection, entry.time, entry.direction, None, entry.audio_bytes, entry.audio_seconds
-            )
+            entry = replace(entry, audio=b"")
         with self._changed:
             self._entries.append(entry)
             if self._limit is not None:

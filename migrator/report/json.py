@@ -42,6 +42,6 @@ def _file(file: FileResult) -> dict[str, Any]:
 
 def _encoding(source: bytes) -> str:
     try:
-        return tokenize.detect_encoding(io.BytesIO(source).readline)[0].removesuffix("-sig")
+        return tokenize.detect_encoding(io.BytesIO(source).readline)[0]
     except SyntaxError:  # a coding line that names no encoding: such a file is never changed
         return "utf-8"

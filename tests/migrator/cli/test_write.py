@@ -111,7 +111,7 @@ class TestUncommittedChanges:
         assert live.read_bytes() == AFTER
 
     def test_names_that_git_would_quote_or_expand_are_understood(self, live, project, migrate):
-        names = [":(top)*.py", "[a]*.py", 'quo"te é.py']
+        names = [":(odd)*.py", "[a]*.py", 'quo"te é.py']
         project(*names, content=BEFORE)
         git("init")
         git("add", "live.py")

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from shim.redirect import CLOSE_SECONDS, destination, drain, is_redirected, replace_method
+from shim.adapters.readers import ThreadReader
+from shim.redirect import destination, is_redirected, replace_method
 
 # Of the way to the remote host, so of no use on loopback.
 _NETWORK_OPTIONS = (
@@ -32,76 +32,42 @@ _ATTRIBUTE = "_shim_connection"
 _NORMAL_CLOSE = 1000
 
 
-class Redirected:
+class Redirected(ThreadReader):
     """What is known of one redirected connection. Shared by the threads that read, send and close."""
 
     def __init__(self, local_url: str, library: Any) -> None:
-        self._local_url = local_url
+        super().__init__(local_url)
         self._library = library
-        self._lock = threading.Lock()
-        self._deadline: float | None = None
-        self._reader: threading.Thread | None = None
-        self._received_all = threading.Event()
         self._app: Any = None
         self.close_frame: Any = None
         self.app_ended = threading.Event()
+        _connections.add(self)
 
     def read_by(self, app: Any) -> None:
         """The current thread runs the loop of this ``WebSocketApp``, which reads."""
         self._app = app
-        self._reader = threading.current_thread()
+        self.note_reader()
 
     def receive(self, receive: Callable[[], tuple[int, Any]]) -> tuple[int, Any]:
         """One message or control frame, noting who reads and how the connection ends."""
-        self._reader = threading.current_thread()
+        self.note_reader()
         try:
             opcode, frame = receive()
         except (self._library.WebSocketTimeoutException, BlockingIOError):
             raise
         except Exception:
-            self._received_all.set()
+            self.note_end()
             raise
         if opcode == self._library.ABNF.OPCODE_CLOSE:
             self.close_frame = frame
-            if self._deadline is not None and self._app is not None:
+            if self.is_closing and self._app is not None:
                 self._app.keep_running = False  # closed on purpose: `reconnect` must not open another session
-            self._received_all.set()
+            self.note_end()
         return opcode, frame
-
-    def begin_close(self) -> None:
-        """Begin to drain; the session server closes the connection once everything owed was sent."""
-        with self._lock:
-            if self._deadline is not None:
-                return
-            self._deadline = time.monotonic() + CLOSE_SECONDS
-        drain(self._local_url)
-
-    @property
-    def has_received_all(self) -> bool:
-        """Whether the connection has ended, for whatever reason."""
-        return self._received_all.is_set()
-
-    @property
-    def is_read_here(self) -> bool:
-        """Whether it is the current thread that reads, so that waiting for the reader would be in vain."""
-        return self._reader is threading.current_thread()
-
-    @property
-    def is_read_elsewhere(self) -> bool:
-        """Whether another thread reads, to which what still arrives can be delivered."""
-        return self._reader is not None and not self.is_read_here and self._reader.is_alive()
-
-    def wait_until_received(self) -> None:
-        """Wait until the reader has had everything, at most `CLOSE_SECONDS` from the beginning of the close."""
-        self._wait(self._received_all)
 
     def wait_until_app_ended(self) -> None:
         """Wait until the application has let go of the connection; as long as `wait_until_received`."""
-        self._wait(self.app_ended)
-
-    def _wait(self, event: threading.Event) -> None:
-        if self._deadline is not None:
-            event.wait(max(0.0, self._deadline - time.monotonic()))
+        self.app_ended.wait(self.seconds_left)
 
 
 def patch(library: Any) -> None:

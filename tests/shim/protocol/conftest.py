@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, settings
 from jsonschema import Draft202012Validator
 
 from shim.protocol.effects import (
@@ -22,6 +23,10 @@ from shim.protocol.effects import (
     SendUpstream,
 )
 from shim.protocol.translator import Handshake, Translator, TranslatorOptions
+
+# How long one example takes says nothing on a busy machine.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 SESSION_ID = "5d2b9a3e-0c51-4a7c-9b0a-1f6f3a2f9b11"
 SPECIFICATION = "speechmatics-realtime.asyncapi.yml"

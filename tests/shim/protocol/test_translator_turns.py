@@ -387,7 +387,7 @@ def check_order(messages: list[dict]) -> None:
             assert not text.endswith(" ")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(EVENTS, st.booleans())
 def test_nothing_that_anybody_sends_raises_and_the_order_is_always_legal(
     make_session, begin, events, started
@@ -451,7 +451,7 @@ def conversations(draw):
     return said, messages
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     conversations(),
     st.sampled_from(["universal-3-6-pro", "universal-3-5-pro", ENGLISH, "whisper-rt"]),

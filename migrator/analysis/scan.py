@@ -54,14 +54,11 @@ def touch_points(source: Source) -> tuple[TouchPoint, ...]:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            names = [node.module or ""] if node.level == 0 else []
+            names = [f"{node.module}.{alias.name}" for alias in node.names] if node.level == 0 else []
         else:
             continue
-        found += [
-            TouchPoint(source.start(node), node.lineno, "import", name)
-            for name in names
-            if "speechmatics" in name.split(".") or name.endswith(".speechmatics")
-        ]
+        mine = [name for name in names if "speechmatics" in name.split(".")]
+        found += [TouchPoint(source.start(node), node.lineno, "import", name) for name in mine[:1]]
     return tuple(sorted(found))
 
 

@@ -254,6 +254,14 @@ class _Recogniser:
                     pending += calls
             case ast.Attribute(attr="sock", value=value) if value is node:
                 pending.append(parent)
+            case ast.Attribute(attr="run_forever", value=value) if value is node:
+                call = self.names.parents[parent]
+                if isinstance(call, ast.Call) and any(
+                    keyword.arg in ("reconnect", None) for keyword in call.keywords
+                ):
+                    self.obstacle(
+                        call, "run_forever reconnects, and would open a new session when one has ended"
+                    )
             case ast.Attribute(value=value, attr=name, ctx=ast.Store()) if value is node:
                 self.late_handler(parent, name)
             case ast.Call() if parent.func is not node:

@@ -355,6 +355,9 @@ def _computed_length(session: Session, capture: Capture, rate: ast.expr) -> Iter
             capture.frames.lineno, "the length of a message has to follow a rate that is known too late"
         )
         return
+    if any(not _is_later(session, load, store) for load in binding.loads):
+        yield Obstacle(node.lineno, f"{binding.name} is used before the rate is known")
+        return
     yield replace(source, node, "None", reason)
     yield insert_after(source, names.statement(store), f"{binding.name} = {formula}{remark}", reason)
     yield from _declared(session, store, binding.name, reason)
@@ -374,6 +377,13 @@ def _is_below(session: Session, rate: ast.expr, node: ast.expr) -> bool:
         or (names.function(store) is function and getattr(store, "lineno", 0) < node.lineno)
         for store in stores
     )
+
+
+def _is_later(session: Session, load: ast.expr, store: ast.AST) -> bool:
+    """Whether a use is in a function, and below the assignment of the rate where it is in the same one."""
+    function = session.names.function(load)
+    is_same = function is session.names.function(store)
+    return function is not None and (not is_same or load.lineno > getattr(store, "lineno", 0))
 
 
 def _only_store(session: Session, binding: Binding | None) -> ast.AST | None:

@@ -163,8 +163,12 @@ def key_source(session: Session, key: ast.expr, seen: set[int]) -> Iterator[Prop
     if variable is not None:
         yield from _renamed_variable(session, key, variable)
         return
-    binding = names.binding(key)
-    values = names.assigned(binding) if binding else []
+    values = _origins(session, key)
+    if not values and isinstance(names.value(key), str):
+        yield Obstacle(
+            key.lineno, "the key is put together in the source, and a Speechmatics key must not be sent on"
+        )
+        return
     if not values:
         yield Note(key.lineno, f"{source.segment(key)[:40]} has to give an AssemblyAI key now")
         return
@@ -173,6 +177,25 @@ def key_source(session: Session, key: ast.expr, seen: set[int]) -> Iterator[Prop
             yield from _parameter(session, value, key, seen)
         else:
             yield from key_source(session, value, seen)
+
+
+def _origins(session: Session, key: ast.expr) -> list[ast.expr]:
+    """Where a key comes from, one step back: assignments, an entry of a dict, the default of a command line option."""
+    names = session.names
+    binding = names.binding(key)
+    values = names.assigned(binding) if binding else []
+    if isinstance(key, ast.Subscript):
+        holder, name = names.resolve(key.value), names.value(key.slice)
+        if isinstance(holder, ast.Dict):
+            pairs = zip(holder.keys, holder.values, strict=True)
+            values = [value for item, value in pairs if item is not None and names.value(item) == name]
+    if isinstance(key, ast.Attribute):
+        for node in ast.walk(session.source.tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_argument":
+                options = [str(names.value(argument)).lstrip("-").replace("-", "_") for argument in node.args]
+                if key.attr in options:
+                    values += [keyword.value for keyword in node.keywords if keyword.arg == "default"]
+    return values
 
 
 def _parameter(session: Session, value: ast.expr, key: ast.expr, seen: set[int]) -> Iterator[Proposal]:

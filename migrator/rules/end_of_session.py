@@ -106,8 +106,46 @@ def _event(session: Session, plan: Plan) -> Iterator[Proposal]:
     event = _event_name(session, plan)
     assert event is not None
     yield from _created(session, event)
+    if _may_repeat(session, event):
+        assert session.connection is not None
+        connecting = session.names.statement(session.connection.call)
+        reason = "every session has an end of its own"
+        yield insert_line(session.source, connecting, f"{event.name}.clear()", reason)
     yield from _set_on_termination(session, event.name)
     yield from _handlers(session, event.name)
+
+
+def _may_repeat(session: Session, event: _Event) -> bool:
+    """Whether the connection may be opened again while the event lives: in a loop, in a method that is no constructor,
+    or in a function that is called in several places or in a loop."""
+    names, connection = session.names, session.connection
+    assert connection is not None
+    node: ast.AST = connection.call
+    while node is not event.owner and node is not session.source.tree:
+        if any(isinstance(parent, ast.For | ast.While) for parent in _within_function(session, node)):
+            return True
+        function = names.function(node)
+        if function is None or function is event.owner:
+            return False
+        if isinstance(function, ast.Lambda):
+            return True
+        is_constructor = function.name == "__init__"
+        calls = names.calls_of(function)
+        if isinstance(names.parents[function], ast.ClassDef):
+            return not is_constructor
+        if calls is None or len(calls) > 1:
+            return True
+        if not calls:
+            return False
+        node = calls[0]
+    return False
+
+
+def _within_function(session: Session, node: ast.AST) -> Iterator[ast.AST]:
+    for parent in session.names.ancestors(node):
+        if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            return
+        yield parent
 
 
 def _created(session: Session, event: _Event) -> Iterator[Proposal]:
@@ -225,7 +263,9 @@ def _wait(session: Session, plan: Plan, end: Sent) -> Iterator[Proposal]:
         and isinstance(sleep.value.func, ast.Attribute | ast.Name)
         and source.segment(sleep.value.func).split(".")[-1] == "sleep"
     )
-    if not is_sleep and (_waits_itself(session) or not _closes_after(session, end)):
+    if _reads_after(session, end) or (
+        not is_sleep and (_waits_itself(session) or not _closes_after(session, end))
+    ):
         return
     if _blocks_reading(session, end):
         yield Obstacle(
@@ -266,9 +306,18 @@ def _waits_itself(session: Session) -> bool:
     return False
 
 
+def _reads_after(session: Session, end: Sent) -> bool:
+    """Whether the function that sends EndOfStream reads on by itself."""
+    function = session.names.function(end.call)
+    return any(
+        session.names.function(node) is function and node.lineno > end.call.lineno
+        for node in session.received
+    )
+
+
 def _closes_after(session: Session, end: Sent) -> bool:
-    """Whether the function that sends EndOfStream closes the connection further down, and neither reads nor waits for
-    a thread without a limit in between."""
+    """Whether the function that sends EndOfStream closes the connection further down, and does not wait for a thread
+    without a limit in between."""
     function = session.names.function(end.call) or session.source.tree
     closes = waits = False
     for node in ast.walk(function):
@@ -276,7 +325,6 @@ def _closes_after(session: Session, end: Sent) -> bool:
             continue
         if node.lineno > end.call.lineno and session.is_socket(node.func.value):
             closes |= node.func.attr == "close"
-            waits |= node.func.attr == "recv"
         elif node.lineno > end.call.lineno and node.func.attr == "join":
             waits |= not node.args and not node.keywords
     return closes and not waits

@@ -28,6 +28,9 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
     mentions = [point for point in session.touch_points if MANAGEMENT_HOST in point.text]
     if mentions and not requests:
         yield Obstacle(mentions[0].line, "a temporary key is made in a way that is not understood")
+    found = endpoint.address(session)
+    if not requests and not isinstance(found, str) and found[2] is not None:
+        yield Obstacle(found[2].lineno, "the temporary key in the address is made out of sight")
     for call in requests:
         yield from _request(session, plan, call)
 

@@ -1,0 +1,181 @@
+"""Rewrite, drop-in, person, or nothing at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from migrator.engine import migrate_source
+from migrator.options import Options
+from migrator.result import FileResult
+from migrator.rules import CATALOGUE
+
+
+def migrate(text: str, **options: object) -> FileResult:
+    return migrate_source("app.py", text.encode(), Options(**options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "print('hello')\n",
+        "import websocket\nws = websocket.create_connection('wss://api.deepgram.com/v1/listen')\n",
+        "import websocket\n# once we used Speechmatics\n",
+        '"""Replaces our old wss://eu2.rt.speechmatics.com client."""\nimport websocket\n',
+        "from shim import websocket\nURL = 'wss://eu2.rt.speechmatics.com/v2'\n",
+        "kind = 'Error'\nif kind == 'Warning':\n    pass\n",
+    ],
+)
+def test_a_source_that_does_not_use_speechmatics_or_has_the_drop_in_stays(text: str) -> None:
+    result = migrate(text)
+    assert (result.status, result.after, result.edits, result.findings) == (
+        "unchanged",
+        text.encode(),
+        (),
+        (),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("import speechmatics\n", "speechmatics-python"),
+        ("from speechmatics.rt import AsyncClient\n", "speechmatics-rt"),
+        ("from speechmatics.voice import VoiceAgentClient\n", "speechmatics-voice"),
+        ("from speechmatics.batch import AsyncClient\n", "batch transcription"),
+        ("from speechmatics.tts import AsyncClient\n", "text-to-speech"),
+        ("from livekit.plugins import speechmatics\n", "LiveKit"),
+        ("from pipecat.services.speechmatics.stt import SpeechmaticsSTTService\n", "Pipecat"),
+        ("import websockets\nURL = 'wss://eu2.rt.speechmatics.com/v2'\n", "the websockets library"),
+        (
+            "import requests\nrequests.post('https://asr.api.speechmatics.com/v2/jobs')\n",
+            "batch transcription",
+        ),
+        ("URL = 'wss://eu2.rt.speechmatics.com/v2'\n", "the address"),
+        ("import os\nKEY = os.environ['SPEECHMATICS_API_KEY']\n", "the variable"),
+    ],
+)
+def test_another_use_of_speechmatics_is_named_and_left_alone(text: str, words: str) -> None:
+    result = migrate(text)
+    assert (result.status, result.after) == ("manual", text.encode())
+    assert any(words in finding.message for finding in result.findings), result.findings
+    assert result.touch_points_left == result.touch_points > 0
+
+
+def test_a_program_that_also_uses_an_sdk_keeps_the_sdk_and_gets_the_drop_in(legacy: str) -> None:
+    result = migrate(legacy.replace("import pyaudio\n", "import pyaudio\nimport speechmatics.tts\n"))
+    assert result.status == "shim"
+    assert b"import speechmatics.tts\nfrom shim import websocket\n" in result.after
+    assert result.touch_points_left == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("import websocket", "from shim import websocket"),
+        ("import websocket as ws", "from shim import websocket as ws"),
+        ("from websocket import ABNF, WebSocketApp", "from shim.websocket import ABNF, WebSocketApp"),
+        ("import json, websocket", "import json\nfrom shim import websocket"),
+        ("import websocket._abnf", "from shim import websocket\nimport websocket._abnf"),
+        (
+            "from websocket._app import WebSocketApp",
+            "from shim import websocket\nfrom websocket._app import WebSocketApp",
+        ),
+        ("def f():\n    import websocket", "def f():\n    from shim import websocket"),
+        ("if 1: import websocket, json", "if 1: import json; from shim import websocket"),
+        (
+            "try:\n\timport websocket\nexcept ImportError:\n\traise",
+            "try:\n\tfrom shim import websocket\nexcept ImportError:\n\traise",
+        ),
+    ],
+)
+def test_the_drop_in_changes_only_the_import(line: str, expected: str) -> None:
+    rest = '\nURL = "wss://eu2.rt.speechmatics.com/v2"\n'
+    result = migrate(line + rest, to="shim")
+    assert result.after.decode() == expected + rest
+    compile(result.after, "app.py", "exec")
+
+
+def test_a_relative_module_of_the_same_name_is_not_the_library() -> None:
+    text = (
+        'from .websocket import connect\nfrom . import websocket\nURL = "wss://eu2.rt.speechmatics.com/v2"\n'
+    )
+    assert not migrate(text, to="shim").changed
+
+
+def test_the_region_can_be_chosen(legacy: str) -> None:
+    assert b"wss://streaming.us.assemblyai.com/v3/ws" in migrate(legacy, region="us").after
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("eu", "streaming.eu.assemblyai.com"),
+        ("neu", "streaming.eu.assemblyai.com"),
+        ("us", "streaming.us.assemblyai.com"),
+        ("wus", "streaming.us.assemblyai.com"),
+        ("global", "streaming.assemblyai.com"),
+    ],
+)
+def test_the_region_follows_the_host(legacy: str, host: str, expected: str) -> None:
+    result = migrate(legacy.replace("eu2.rt", f"{host}.rt"))
+    assert f"wss://{expected}/v3/ws".encode() in result.after
+    assert any("no data residency" in f.message for f in result.findings) is (host == "global")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "wss://asr.hospital.example/v2",
+        "ws://10.0.0.7:9000/v2",
+        "wss://preview.rt.speechmatics.com/v2/agent/smart",
+    ],
+)
+def test_a_host_that_nobody_chose_a_region_for_is_not_rewritten(legacy: str, url: str) -> None:
+    result = migrate(legacy.replace("wss://eu2.rt.speechmatics.com/v2/en", url))
+    assert result.status == "shim"
+    assert url.encode() in result.after
+
+
+def test_the_speech_model_can_be_chosen(legacy: str) -> None:
+    assert b'"speech_model": "universal-3-5-pro",' in migrate(legacy, speech_model="universal-3-5-pro").after
+
+
+def test_a_model_that_repeats_its_finals_is_left_to_the_drop_in(legacy: str) -> None:
+    assert migrate(legacy, speech_model="universal-streaming-english").status == "shim"
+
+
+def test_every_edit_and_finding_names_a_rule_of_the_catalogue(legacy: str) -> None:
+    result = migrate(legacy)
+    assert {edit.rule for edit in result.edits} | {
+        finding.rule for finding in result.findings
+    } <= CATALOGUE.keys()
+    assert all(finding.docs == f"rules.md#{finding.rule}" for finding in result.findings)
+    assert list(result.edits) == sorted(result.edits)
+    assert list(result.findings) == sorted(result.findings)
+
+
+def test_every_rule_explains_itself() -> None:
+    for name, rule in CATALOGUE.items():
+        assert rule.id == name
+        assert rule.title
+        assert "\n" not in rule.title
+        assert rule.explanation
+
+
+def test_the_touch_points_are_counted_without_the_rules(legacy: str) -> None:
+    # The address, StartRecognition, four more messages, EndOfStream
+    assert migrate(legacy).touch_points == 7
+
+
+def test_a_mention_that_no_rule_takes_prevents_the_rewrite(legacy: str) -> None:
+    result = migrate(legacy + '\nNAMES = ["AddTranscript"]\n')
+    assert result.status == "shim"
+    assert [f.line for f in result.findings if f.rule == "not-rewritten"] != []
+
+
+def test_the_legacy_key_is_in_no_rewrite(legacy: str) -> None:
+    result = migrate(legacy)
+    assert b"YOUR-SPEECHMATICS-KEY" not in result.after
+    assert any("withdraw" in finding.message for finding in result.findings)
+    assert not any("YOUR-SPEECHMATICS-KEY" in finding.message for finding in result.findings)

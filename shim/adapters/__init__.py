@@ -43,11 +43,16 @@ def modules_of(libraries: Iterable[str]) -> list[str]:
     return names or list(ADAPTERS)
 
 
-def watch(modules: Iterable[str]) -> None:
-    """Redirect modules of `ADAPTERS`: at once those that are imported, the others right after they will be."""
+def watch(modules: Iterable[str], *, load: bool = False) -> None:
+    """Redirect modules of `ADAPTERS`: at once those that are imported, the others right after they will be.
+
+    Args:
+        modules: their names.
+        load: import the adapters now, and with them the session server, rather than with the first library.
+    """
     new = [name for name in modules if name not in _watched]
     _watched.update(new)
-    AfterImport(dict.fromkeys(new, apply)).install()
+    AfterImport({name: load_patch(name) if load else apply for name in new}).install()
     for name in new:
         if name in sys.modules:
             # By this call, because another thread may be in the middle of the import.

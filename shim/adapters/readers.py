@@ -7,9 +7,10 @@ A program that closes while another thread or task of it still reads gets its la
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Iterator
 from typing import Any
 
 from shim.redirect import CLOSE_SECONDS, drain
@@ -88,29 +89,21 @@ class TaskReader(_Reader):
     def __init__(self, local_url: str) -> None:
         super().__init__(local_url)
         self._task: asyncio.Task[Any] | None = None
-        self._waiting = 0
+        self._waiting: asyncio.Task[Any] | None = None
         self._received_all = asyncio.Event()
 
     def note_reader(self) -> None:
         """The current task reads. To be called where the program calls, not in a task that a time limit made."""
         self._task = asyncio.current_task()
 
-    async def receive(self, receiving: Awaitable[Any], is_end: Callable[[Exception], bool]) -> Any:
-        """Wait for one message.
-
-        Args:
-            receiving: what the library returned for it.
-            is_end: whether an exception tells the reader that the connection has ended.
-        """
-        self._waiting += 1
+    @contextlib.contextmanager
+    def receiving(self) -> Iterator[None]:
+        """The current task waits for a message."""
+        before, self._waiting = self._waiting, asyncio.current_task()
         try:
-            return await receiving
-        except Exception as error:
-            if is_end(error):
-                self.note_end()
-            raise
+            yield
         finally:
-            self._waiting -= 1
+            self._waiting = before
 
     def note_end(self) -> None:
         """The reader was told that the connection has ended."""
@@ -121,20 +114,19 @@ class TaskReader(_Reader):
         """Whether another task reads, to which what still arrives can be delivered."""
         if self._received_all.is_set():
             return False
-        if self._waiting:
-            return True  # not by the current task: that one is closing
-        return self._task is not None and self._task is not asyncio.current_task() and not self._task.done()
+        reader = self._waiting or self._task
+        return reader is not None and reader is not asyncio.current_task() and not reader.done()
 
-    async def drain(self, closed: Awaitable[object]) -> None:
+    async def drain(self, closed: Awaitable[object] | None = None) -> None:
         """Begin to close and wait until the reader has had everything, at most `CLOSE_SECONDS` from the beginning.
 
         Args:
-            closed: done when the connection is closed; may be cancelled.
+            closed: done when the connection is closed, where the library tells; nobody waits any longer who read one
+                message and no more.
         """
         self.begin_close()
-        try:
-            await asyncio.wait_for(closed, self.seconds_left)
+        with contextlib.suppress(asyncio.TimeoutError):
+            if closed is not None:
+                await asyncio.wait_for(closed, self.seconds_left)
             if self.is_read_elsewhere:
                 await asyncio.wait_for(self._received_all.wait(), self.seconds_left)
-        except asyncio.TimeoutError:
-            return

@@ -180,10 +180,15 @@ def _patch_coroutines(connection: type) -> None:
             if reader is None:
                 return original(self, *arguments, **options)
             reader.note_reader()
-            received: Awaitable[Any] = reader.receive(
-                original(self, *arguments, **options), lambda error: isinstance(error, ConnectionClosed)
-            )
-            return received
+            return receive(reader, original(self, *arguments, **options))
+
+        async def receive(reader: TaskReader, receiving: Awaitable[Any]) -> Any:
+            with reader.receiving():
+                try:
+                    return await receiving
+                except ConnectionClosed:
+                    reader.note_end()
+                    raise
 
         return recv
 

@@ -335,26 +335,18 @@ def _computed_length(session: Session, capture: Capture, rate: ast.expr) -> Iter
     remark = "  # 50 ms, the least that AssemblyAI takes in a message"
     reason = "the device decides the rate, and AssemblyAI takes 50 to 1000 ms in a message"
     node = names.resolve(capture.frames)
-    statement = names.statement(node)
     rate_binding, binding = names.binding(rate), names.binding(capture.frames)
-    if binding is None or (
-        visible(names, rate, statement) and names.value(rate) is UNKNOWN and _is_below(session, rate, node)
-    ):
+    if visible(names, rate, names.statement(node)) and (binding is None or _is_below(session, rate, node)):
         yield replace(source, node, formula, reason)
         yield Need("math")
         return
     store = _only_store(session, rate_binding)
-    is_global = binding is not None and isinstance(binding.scope, ast.Module) and len(binding.stores) == 1
-    if (
-        store is None
-        or not is_global
-        or rate_binding is None
-        or not isinstance(rate_binding.scope, ast.Module)
-    ):
+    if store is None or not _is_constant(binding) or not _is_of_module(rate_binding):
         yield Obstacle(
             capture.frames.lineno, "the length of a message has to follow a rate that is known too late"
         )
         return
+    assert binding is not None
     if any(not _is_later(session, load, store) for load in binding.loads):
         yield Obstacle(node.lineno, f"{binding.name} is used before the rate is known")
         return
@@ -377,6 +369,14 @@ def _is_below(session: Session, rate: ast.expr, node: ast.expr) -> bool:
         or (names.function(store) is function and getattr(store, "lineno", 0) < node.lineno)
         for store in stores
     )
+
+
+def _is_constant(binding: Binding | None) -> bool:
+    return _is_of_module(binding) and binding is not None and len(binding.stores) == 1
+
+
+def _is_of_module(binding: Binding | None) -> bool:
+    return binding is not None and isinstance(binding.scope, ast.Module)
 
 
 def _is_later(session: Session, load: ast.expr, store: ast.AST) -> bool:

@@ -8,20 +8,30 @@ import os
 import secrets
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from shim.clock import Clock
-from shim.server import SessionServer
-from shim.session import DRAIN_SECONDS
 from shim.settings import Settings, current
 
+if TYPE_CHECKING:
+    from shim.server import SessionServer
+
+READER_SECONDS = 0.5
+"""Real seconds that the exit waits at most for callbacks that still run, once all sessions have ended."""
+
 _servers: weakref.WeakSet[BackgroundServer] = weakref.WeakSet()
+_readers: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
 EXIT_SECONDS = 1.8
 """Real seconds that the exit of the interpreter may wait for open sessions."""
+
+CUT_SECONDS = 0.2
+"""The part of `EXIT_SECONDS` that is kept for cutting sessions that did not end in time."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,7 @@ class BackgroundServer:
         self._clock = clock or Clock()
         self._lock = threading.Lock()
         self._running: _Thread | None = None
+        self._exiting = False
         _servers.add(self)
 
     def local_url(self, original_url: str) -> str:
@@ -71,7 +82,7 @@ class BackgroundServer:
     def drain(self, local_url: str) -> None:
         """Begin to drain the session behind an address of `local_url`; does not wait for its end.
 
-        The client gets what is owed to it and then a normal close, at most `DRAIN_SECONDS` later.
+        The client gets what is owed to it and then a normal close, at most `shim.protocol.translator.DRAIN_SECONDS` later.
         """
         running = self._running
         if running is not None:
@@ -83,9 +94,17 @@ class BackgroundServer:
             running, self._running = self._running, None
         if running is None:
             return
-        atexit.unregister(self.stop)
+        atexit.unregister(self._exit)
         running.loop.call_soon_threadsafe(running.ended.set)
         running.thread.join(EXIT_SECONDS)
+
+    def _exit(self) -> None:
+        self._exiting = True  # a loop that reconnects must not open a session that nobody ends
+        self.stop()
+        deadline = time.monotonic() + READER_SECONDS
+        for reader in list(_readers):
+            if reader is not threading.current_thread():
+                reader.join(max(0.0, deadline - time.monotonic()))
 
     def forget(self) -> None:
         """In a forked child: the thread stayed with the parent."""
@@ -100,6 +119,9 @@ class BackgroundServer:
             return self._running.server
 
     def _start(self) -> _Thread:
+        # Imported with the first connection: it imports websockets, which may be a library to redirect.
+        from shim.server import SessionServer
+
         started: Future[_Thread] = Future()
 
         async def serve_until_ended() -> None:
@@ -114,7 +136,7 @@ class BackgroundServer:
                 return
             started.set_result(_Thread(thread, asyncio.get_running_loop(), server, ended))
             await ended.wait()
-            await server.stop(DRAIN_SECONDS)
+            await server.stop(EXIT_SECONDS - CUT_SECONDS)
 
         thread = threading.Thread(
             target=lambda: asyncio.run(serve_until_ended()), name="shim session server", daemon=True
@@ -123,13 +145,22 @@ class BackgroundServer:
         return started.result()
 
     def _stop_at_exit(self) -> None:
-        atexit.register(self.stop)
+        atexit.register(self._exit)
         multiprocessing = sys.modules.get("multiprocessing")
         if multiprocessing is not None and multiprocessing.parent_process() is not None:
             # Worker processes end without the functions of atexit.
             from multiprocessing.util import Finalize
 
-            Finalize(self, self.stop, exitpriority=0)
+            Finalize(self, self._exit, exitpriority=0)
+
+
+def finish_at_exit(reader: threading.Thread) -> None:
+    """At exit, once the sessions have ended, give this thread of the program time to finish.
+
+    It reads a connection to a server here, so its callbacks run at the very end; a daemon thread that prints while the
+    interpreter shuts down aborts the whole process.
+    """
+    _readers.add(reader)
 
 
 def _forget_all() -> None:

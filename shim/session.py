@@ -32,9 +32,6 @@ from shim.upstream import Upstream
 
 logger = logging.getLogger("shim")
 
-DRAIN_SECONDS = 1.6
-"""Real seconds in which a client that closes still gets what is owed to it. The rest of a close needs 0.2 s more."""
-
 LEAVE_SECONDS = 10.0
 """Seconds that AssemblyAI has to confirm the end of a session whose client is gone, before its connection is cut."""
 
@@ -89,7 +86,7 @@ class Session:
     def drain(self) -> None:
         """The program closes: end its stream if it forgot to, send it what is owed, then close its connection.
 
-        `DRAIN_SECONDS` later the connection is closed in any case, and the log says so.
+        The translator's ``DRAIN_SECONDS`` later the connection is closed in any case, and the log says so.
         """
         if self._client_ended:
             return
@@ -99,21 +96,10 @@ class Session:
             self._step(self._translator.client_closed)
         else:
             self._step(self._translator.drain)
-            asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._cut_off)
 
     def abort(self) -> None:
         """Cut the client off without a close frame."""
         self._connection.transport.abort()
-
-    def _cut_off(self) -> None:
-        if not self._client_ended:
-            logger.warning(
-                "%s: the program closed its connection, and AssemblyAI did not send the rest within %.1f s. The last "
-                "words may be missing; wait for EndOfTranscript before closing",
-                self._name,
-                DRAIN_SECONDS,
-            )
-            self._carry_out([CloseClient(1000, "")])
 
     # From the client
 

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from shim.adapters.readers import ThreadReader
+from shim.background import finish_at_exit
 from shim.redirect import destination, is_redirected, replace_method
 
 # Of the way to the remote host, so of no use on loopback.
@@ -41,7 +42,6 @@ class Redirected(ThreadReader):
         self._app: Any = None
         self.close_frame: Any = None
         self.app_ended = threading.Event()
-        _connections.add(self)
 
     def read_by(self, app: Any) -> None:
         """The current thread runs the loop of this ``WebSocketApp``, which reads."""
@@ -51,6 +51,7 @@ class Redirected(ThreadReader):
     def receive(self, receive: Callable[[], tuple[int, Any]]) -> tuple[int, Any]:
         """One message or control frame, noting who reads and how the connection ends."""
         self.note_reader()
+        finish_at_exit(threading.current_thread())
         try:
             opcode, frame = receive()
         except (self._library.WebSocketTimeoutException, BlockingIOError):

@@ -269,7 +269,7 @@ def test_a_drain_ends_the_stream_that_the_program_forgot_to_end(
 
 
 def test_a_drain_that_gets_no_answer_is_cut_off_in_time(
-    emulate: Fixture, serve: Fixture, client: Fixture, audio: bytes
+    emulate: Fixture, serve: Fixture, client: Fixture, audio: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     emulator = emulate("stall@0.5")
     server = serve(streaming_url=emulator.url, speed=1)
@@ -281,6 +281,7 @@ def test_a_drain_that_gets_no_answer_is_cut_off_in_time(
     server.drain(address)
     one.hear_all()
     assert time.monotonic() - began < 4
+    assert "last words may be missing" in caplog.text
 
 
 def test_audio_far_faster_than_real_time_ends_in_an_error_at_the_stated_limit(

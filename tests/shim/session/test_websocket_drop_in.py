@@ -92,9 +92,10 @@ def test_a_program_hears_what_is_said_and_ends(
         program.start(ping_interval=30, ping_timeout=10, sslopt={"cert_reqs": 2}, http_proxy_host="127.0.0.1",
                       http_proxy_port=1)
         program.send_audio()
+        socket = program.app.sock
         program.app.send(END)
         program.thread.join(20)
-        say("url", url=program.app.url)
+        say("left", url=program.app.url, socket_is_open=socket.sock is not None)
         """,
         environment,
         emulator.url,
@@ -104,7 +105,9 @@ def test_a_program_hears_what_is_said_and_ends(
     assert outcome.named("error") == []
     assert [event["code"] for event in outcome.named("close")] == [1000]
     assert outcome.named("returned")[0]["value"] is False
-    assert outcome.named("url")[0]["url"] == "wss://eu2.rt.speechmatics.com/v2/en"
+    assert outcome.named("left")[0]["url"] == "wss://eu2.rt.speechmatics.com/v2/en"
+    # The server waits for this, and the process for the server.
+    assert outcome.named("left")[0]["socket_is_open"] is False
     assert outcome.status == 0
 
 

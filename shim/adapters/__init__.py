@@ -19,9 +19,9 @@ ADAPTERS: dict[str, str] = {
     "websockets.asyncio.client": "shim.adapters.websockets:patch_asyncio",
     "websockets.legacy.client": "shim.adapters.websockets:patch_legacy",
     "websockets.sync.client": "shim.adapters.websockets:patch_sync",
-    "aiohttp.client": "shim.adapters.aiohttp:patch",
+    "aiohttp": "shim.adapters.aiohttp:patch",
     "httpx": "shim.adapters.temporary_keys:patch_httpx",
-    "requests.adapters": "shim.adapters.temporary_keys:patch_requests",
+    "requests": "shim.adapters.temporary_keys:patch_requests",
 }
 """Module of a client library -> the function that redirects it once it is imported, as ``module:function``."""
 
@@ -50,6 +50,8 @@ def watch(modules: Iterable[str], *, load: bool = False) -> None:
         modules: their names.
         load: import the adapters now, and with them the session server, rather than with the first library.
     """
+    if load:
+        importlib.import_module("shim.server")
     new = [name for name in modules if name not in _watched]
     _watched.update(new)
     AfterImport({name: load_patch(name) if load else apply for name in new}).install()

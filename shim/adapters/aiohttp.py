@@ -27,7 +27,7 @@ _READER = "_shim_reader"
 
 
 def patch(library: Any) -> None:
-    """Redirect ``aiohttp.client``."""
+    """Redirect ``aiohttp``."""
     ends = {
         library.WSMsgType.CLOSE,
         library.WSMsgType.CLOSING,

@@ -16,10 +16,11 @@ def patch_httpx(library: Any) -> None:
     """Redirect ``httpx``, synchronous and asynchronous."""
 
     def local(request: Any) -> Any | None:
-        url = key_destination(request.method, str(request.url))
-        if url is None:
+        address = key_destination(request.method, str(request.url))
+        if address is None:
             return None
-        headers = [(name, value) for name, value in request.headers.raw if name.lower() != b"host"]
+        url = library.URL(address)
+        headers = {**request.headers, "host": url.netloc.decode()}
         return library.Request(
             request.method, url, headers=headers, stream=request.stream, extensions=request.extensions
         )
@@ -50,7 +51,7 @@ def patch_httpx(library: Any) -> None:
 
 
 def patch_requests(library: Any) -> None:
-    """Redirect ``requests.adapters``."""
+    """Redirect ``requests``."""
 
     def send(original: Callable[..., Any]) -> Callable[..., Any]:
         def send(self: Any, request: Any, *arguments: Any, **options: Any) -> Any:
@@ -65,4 +66,4 @@ def patch_requests(library: Any) -> None:
 
         return send
 
-    replace_method(library.HTTPAdapter, "send", send)
+    replace_method(library.adapters.HTTPAdapter, "send", send)

@@ -277,6 +277,7 @@ def test_a_drain_that_gets_no_answer_is_cut_off_in_time(
     one = client(address)
     one.start()
     one.speak(audio[:32000])
+    emulator.journal.wait_for(lambda journal: journal.audio_seconds() >= 0.5)
     began = time.monotonic()
     server.drain(address)
     one.hear_all()
@@ -312,10 +313,13 @@ def test_a_message_above_the_limit_disconnects_and_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(server_module, "MESSAGE_BYTES", 2**16)
-    one = client(serve(streaming_url=emulate().url).local_url(URL))
+    server = serve(streaming_url=emulate().url)
+    one = client(server.local_url(URL))
     one.start()
     one.send(bytes(2**17))
-    assert one.hear_all().code == 1009
+    # The rest of the message may reset the connection before the close frame is read.
+    assert one.hear_all().code in (1009, 1006)
+    server.stop()
     assert "smaller pieces" in caplog.text
 
 

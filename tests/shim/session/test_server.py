@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
 import socket
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from shim import server as server_module
 from shim import session as session_module
@@ -296,7 +297,8 @@ def test_audio_far_faster_than_real_time_ends_in_an_error_at_the_stated_limit(
     emulator = emulate()
     one = client(serve(streaming_url=emulator.url, speed=1).local_url(URL))
     one.start()
-    one.speak(bytes(2**21), chunk=2**16)
+    with contextlib.suppress(ConnectionClosed):  # the Error may come before everything was sent
+        one.speak(bytes(2**21), chunk=2**16)
     heard = one.hear_all()
     assert heard.names[-1] == "Error"
     assert "faster than real time" in heard.messages[-1]["reason"]

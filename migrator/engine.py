@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 from migrator import unit
 from migrator.analysis.scan import TouchPoint, touch_points
 from migrator.analysis.source import Source, SourceError
 from migrator.dialects import others, websocket_client
 from migrator.dialects.websocket_client import Session
-from migrator.edits import Obstacle, OverlapError
+from migrator.edits import Obstacle, OverlapError, apply
 from migrator.options import Options
-from migrator.result import FileResult, Finding
-from migrator.rules import other
+from migrator.result import Edit, FileResult, Finding, Status
+from migrator.rules import drop_in, other
 from migrator.unit import Rewrite
 
 
@@ -38,6 +39,8 @@ def migrate_source(path: str, source: bytes, options: Options) -> FileResult:
 
 def _migrate(path: str, source: Source, data: bytes, options: Options) -> FileResult:
     points = touch_points(source)
+    if points and uses_drop_in(source.tree) and options.to == "native":
+        return _without_drop_in(path, source, data, options)
     if not points or uses_drop_in(source.tree):
         return FileResult(path, "unchanged", data, data)
     foreign = list(others.recognise(source))
@@ -72,19 +75,31 @@ def _migrate(path: str, source: Source, data: bytes, options: Options) -> FileRe
     )
 
 
+def _without_drop_in(path: str, source: Source, data: bytes, options: Options) -> FileResult:
+    """A program that has the drop-in, rewritten; it keeps the drop-in when it cannot be rewritten whole."""
+    changes = list(drop_in.taken_out(source))
+    text = apply(source, changes)
+    if not changes or uses_drop_in(Source(source.encode(text)).tree):
+        return FileResult(path, "unchanged", data, data)
+    result = _migrate(path, Source(source.encode(text)), source.encode(text), replace(options, partial=False))
+    if result.status != "native":
+        return replace(result, before=data, after=data, edits=())
+    edits = [Edit(source.line_of(change.start), drop_in.RULE.id, change.reason) for change in changes]
+    return replace(result, before=data, edits=tuple(sorted({*result.edits, *edits})))
+
+
 def _result(
     path: str,
     source: Source,
-    status: str,
+    status: Status,
     rewrite: Rewrite,
     findings: list[Finding],
     points: tuple[TouchPoint, ...],
     left: int,
 ) -> FileResult:
-    assert status in ("native", "shim", "manual")
     return FileResult(
         path,
-        status,  # type: ignore[arg-type]
+        status,
         source.encode(source.text),
         source.encode(rewrite.text),
         tuple(rewrite.edits),

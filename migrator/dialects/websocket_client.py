@@ -205,7 +205,7 @@ class _Recogniser:
             self.obstacle(
                 expression, f"{name} is {self.source.segment(expression)}, which is not defined here"
             )
-        elif len(self.names.parameters(function)) < (1 if name == "on_open" else 2):
+        elif not _takes(self.names.parameters(function), function, name):
             self.obstacle(expression, f"{name} does not take the arguments of websocket-client 1.x")
         else:
             connection.handlers[name] = function
@@ -578,6 +578,16 @@ class _Recogniser:
                         parent,
                         f"a received frame is given to {self.source.segment(parent.func)}(), out of sight",
                     )
+
+
+def _takes(parameters: list[ast.arg], function: Function, name: str) -> bool:
+    """Whether a function can be called as a handler; the connection and the frame must be parameters of their own."""
+    own = 2 if name == "on_message" else 1
+    wanted = {"on_open": 1, "on_message": 2, "on_error": 2, "on_close": 3}[name]
+    has_rest = function.args.vararg is not None
+    return len(parameters) >= own and (
+        has_rest or len(parameters) - len(function.args.defaults) <= wanted <= len(parameters)
+    )
 
 
 def _argument(call: ast.Call, index: int, name: str) -> ast.expr | None:

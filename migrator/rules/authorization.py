@@ -212,9 +212,14 @@ def _parameter(session: Session, value: ast.expr, key: ast.expr, seen: set[int])
     for argument in arguments:
         yield from key_source(session, argument, seen)
     if not arguments:
-        yield Note(
-            store.lineno, f"callers of {function.name}() have to give an AssemblyAI key as {store.arg} now"
-        )
+        called = _called(session, function)
+        yield Note(store.lineno, f"callers of {called}() have to give an AssemblyAI key as {store.arg} now")
+
+
+def _called(session: Session, function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    """The name by which a function is called; a constructor by that of its class."""
+    owner = session.names.parents[function]
+    return owner.name if isinstance(owner, ast.ClassDef) and function.name == "__init__" else function.name
 
 
 def _default(function: ast.FunctionDef | ast.AsyncFunctionDef, parameter: ast.arg) -> ast.expr | None:
@@ -230,10 +235,9 @@ def _default(function: ast.FunctionDef | ast.AsyncFunctionDef, parameter: ast.ar
 def _arguments(
     session: Session, function: ast.FunctionDef | ast.AsyncFunctionDef, parameter: ast.arg
 ) -> list[ast.expr]:
-    """What the calls in this source give for a parameter; a constructor is called by the name of its class."""
+    """What the calls in this source give for a parameter."""
     names = session.names
-    owner = names.parents[function]
-    called = owner.name if isinstance(owner, ast.ClassDef) and function.name == "__init__" else function.name
+    called = _called(session, function)
     parameters = names.parameters(function)
     found = []
     for node in ast.walk(session.source.tree):

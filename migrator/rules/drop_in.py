@@ -32,6 +32,20 @@ def propose(source: Source) -> Iterator[Proposal]:
         yield Change(start, end, separator.join(lines), _REASON)
 
 
+def taken_out(source: Source) -> Iterator[Change]:
+    """The imports of the drop-in as they were, for a program that is to be rewritten after all."""
+    reason = "the rewritten program needs no drop-in"
+    for node in ast.walk(source.tree):
+        if not isinstance(node, ast.ImportFrom) or node.level:
+            continue
+        start, end = source.start(node), source.end(node)
+        if node.module == "shim" and [alias.name for alias in node.names] == [MODULE]:
+            yield Change(start, end, f"import {_spelled(node.names[0])}", reason)
+        elif node.module == f"shim.{MODULE}":
+            position = source.text.index("shim.", start)
+            yield Change(position, position + len("shim."), "", reason)
+
+
 def _plain(statement: ast.Import) -> list[str]:
     others = [_spelled(alias) for alias in statement.names if alias.name.split(".")[0] != MODULE]
     lines = [f"import {', '.join(others)}"] if others else []

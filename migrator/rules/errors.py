@@ -67,9 +67,7 @@ def _renamed(session: Session, leaf: Leaf, kinds: frozenset[str] | set[str] | No
         yield Obstacle(leaf.node.lineno, "the type of an error is compared, and AssemblyAI has numbers there")
         return
     if leaf.field == "type":
-        yield Note(
-            leaf.node.lineno, f"{field} is a number, such as 1008 for a wrong key, where type was a name"
-        )
+        yield Note(leaf.node.lineno, f"{field} is a number where type was a name")
     yield rename_key(source, leaf.key, field, f"{leaf.field} is called {field}")
 
 

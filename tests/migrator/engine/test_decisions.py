@@ -103,6 +103,22 @@ def test_a_relative_module_of_the_same_name_is_not_the_library() -> None:
     assert not migrate(text, to="shim").changed
 
 
+def test_a_program_with_the_drop_in_can_be_rewritten_later(legacy: str, native: str) -> None:
+    dropped_in = migrate(legacy, to="shim").after.decode()
+    result = migrate(dropped_in, to="native")
+    assert (result.status, result.after.decode()) == ("native", native)
+    assert result.before.decode() == dropped_in
+    assert any(edit.rule == "drop-in" for edit in result.edits)
+
+
+def test_a_program_that_cannot_be_rewritten_keeps_the_drop_in(legacy: str) -> None:
+    text = migrate(
+        legacy.replace("eu2.rt.speechmatics.com", "asr.hospital.example"), to="shim"
+    ).after.decode()
+    result = migrate(text, to="native")
+    assert (result.status, result.after.decode()) == ("manual", text)
+
+
 def test_the_region_can_be_chosen(legacy: str) -> None:
     assert b"wss://streaming.us.assemblyai.com/v3/ws" in migrate(legacy, region="us").after
 

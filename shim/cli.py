@@ -28,6 +28,7 @@ class Command:
 COMMANDS = (
     Command("listen", "shim.listen", "transcribe the microphone, live"),
     Command("run", "shim.run", "run an unmodified program, its Speechmatics connections led to AssemblyAI"),
+    Command("serve", "shim.serve", "serve programs in any language on this machine"),
     Command("emulate", "shim.emulator.command", "run a server of either service on this machine"),
 )
 

@@ -21,17 +21,20 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from shim.clock import Clock
-from shim.protocol.mapping.errors import FailureKind, from_failure
+from shim.protocol.mapping.errors import FailureKind, error, from_failure
 from shim.protocol.mapping.hosts import MANAGEMENT_PATHS, REGIONS
 from shim.protocol.translator import Handshake
-from shim.session import MESSAGE_BYTES, Session, api_key
+from shim.session import Limits, Session, api_key
 from shim.settings import API_KEY_VARIABLE, REGION_VARIABLE, Settings, current
-from shim.upstream import SILENT
+from shim.upstream import SILENT, is_loopback
 
 logger = logging.getLogger("shim")
 
 PING_SECONDS = 30.0
 """Pause between our pings. Nothing follows from a missing pong: old programs often do not read while they send."""
+
+HEALTH_PATH = "/health"
+"""Tells without a secret whether sessions can be had, and how many are open."""
 
 _CREDENTIALS = frozenset({"jwt", "api_key"})
 _POST_BYTES = 64 * 2**10
@@ -44,7 +47,9 @@ class SessionServer:
         settings: asked at every handshake; a session keeps what it started with.
         clock: drives all deadlines and the pace.
         secret: where given, the path of every address must begin with it, as `local_url` makes them; anything else is
-            answered with 404. None takes clients on any path.
+            answered with 404. None takes clients on any path, answers ``/health`` too, and refuses web pages of other
+            machines.
+        limits: what it takes from clients.
     """
 
     def __init__(
@@ -52,10 +57,12 @@ class SessionServer:
         settings: Callable[[], Settings] = current,
         clock: Clock | None = None,
         secret: str | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock or Clock()
         self._secret = secret
+        self._limits = limits or Limits()
         self._numbers = itertools.count(1)
         # A connection holds its session from the handshake on, so that a drain finds it before it runs.
         self._sessions: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
@@ -89,7 +96,7 @@ class SessionServer:
             create_connection=cast("type[ServerConnection]", partial(_Connection, self._answer_post)),
             compression=None,
             server_header=None,
-            max_size=MESSAGE_BYTES,
+            max_size=self._limits.message_bytes,
             ping_interval=PING_SECONDS,
             ping_timeout=None,
             close_timeout=2.0,
@@ -141,13 +148,28 @@ class SessionServer:
         task = asyncio.current_task()
         assert task is not None
         self._running.add(task)
+        session = cast(_Connection, connection).session
         try:
-            await cast(_Connection, connection).session.run()
+            if self._limits.sessions is not None and self._open_sessions() > self._limits.sessions:
+                logger.error(
+                    "client refused: %d sessions are open, no more are allowed", self._limits.sessions
+                )
+                await session.refuse(
+                    error("quota_exceeded", f"No more than {self._limits.sessions} sessions at a time.")
+                )
+            else:
+                await session.run()
         finally:
             self._running.discard(task)
 
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """None to open the WebSocket, a response to refuse it."""
+        if self._secret is None:
+            if urlsplit(request.path).path == HEALTH_PATH:
+                return self._health(connection)
+            if _is_foreign_page(request.headers.get("Origin")):
+                logger.error("connection refused: it comes from a web page of another machine")
+                return connection.respond(HTTPStatus.FORBIDDEN, "Only pages of this machine are served.\n")
         route = self._route(request.path, request.headers.get("Host", ""))
         if route is None:
             return connection.respond(HTTPStatus.NOT_FOUND, "Not found.\n")
@@ -157,10 +179,27 @@ class SessionServer:
             status, text = refusal
             logger.error("connection to %s refused: %s", handshake.host, text)
             return connection.respond(status, text + "\n")
-        session = Session(number, connection, handshake, settings, self._clock)
+        session = Session(number, connection, handshake, settings, self._clock, self._limits)
         cast(_Connection, connection).session = session
         self._sessions[number] = session
         return None
+
+    def _open_sessions(self) -> int:
+        return sum(session.is_open for session in self._sessions.values())
+
+    def _health(self, connection: ServerConnection) -> Response:
+        refusal = _refusal(self._settings())
+        status = HTTPStatus.OK if refusal is None else HTTPStatus.SERVICE_UNAVAILABLE
+        content = {
+            "status": "ok" if refusal is None else "unavailable",
+            "reason": refusal and refusal[1],
+            "sessions": self._open_sessions(),
+            "max_sessions": self._limits.sessions,
+        }
+        response = connection.respond(status, json.dumps(content) + "\n")
+        del response.headers["Content-Type"]
+        response.headers["Content-Type"] = "application/json"
+        return response
 
     def _route(self, path: str, host: str) -> tuple[int, Handshake] | None:
         parts = urlsplit(path)
@@ -220,6 +259,11 @@ def _http_response(status: HTTPStatus, content: dict[str, Any]) -> bytes:
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
     return head.encode() + body
+
+
+def _is_foreign_page(origin: str | None) -> bool:
+    """Whether a browser says that a page which no server of this machine sent wants to connect."""
+    return origin is not None and not is_loopback(urlsplit(origin).hostname or "")
 
 
 def _refusal(settings: Settings) -> tuple[HTTPStatus, str] | None:

@@ -7,6 +7,7 @@ import json
 import logging
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import cast
 
 from websockets.asyncio.server import ServerConnection
@@ -45,6 +46,22 @@ CLIENT_BACKLOG_BYTES = 16 * 2**20
 """What may wait for a client that does not read; more cuts it off."""
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What a session server takes from its clients.
+
+    Attributes:
+        sessions: clients at a time; one more gets the Error ``quota_exceeded``. None: any number.
+        message_bytes: the longest message; a longer one closes the connection with code 1009.
+        idle_seconds: seconds without any message of a client until it gets the Error ``idle_timeout``. None: only the
+            hour without audio counts that Speechmatics allows.
+    """
+
+    sessions: int | None = None
+    message_bytes: int = MESSAGE_BYTES
+    idle_seconds: float | None = None
+
+
 class Session:
     """One Speechmatics client with its translator and its AssemblyAI connections. Lives in one event loop."""
 
@@ -55,21 +72,31 @@ class Session:
         handshake: Handshake,
         settings: Settings,
         clock: Clock,
+        limits: Limits,
     ) -> None:
         self._name = f"session {number}"
         self._connection = connection
         self._api_key = api_key(settings)
         self._clock = clock
+        self._limits = limits
+        self._last_heard = clock.now()
         self._translator = Translator(handshake, _translator_options(settings))
         self._upstreams: dict[int, Upstream] = {}
         self._outbox: asyncio.Queue[SendClient | CloseClient] = asyncio.Queue()
         self._outbox_bytes = 0
         self._client_ended = False
         self._timer: asyncio.TimerHandle | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the client is still served."""
+        return not self._client_ended
 
     async def run(self) -> None:
         """Serve the client until it is gone, and AssemblyAI has confirmed the end or was given `LEAVE_SECONDS` to."""
         writer = asyncio.create_task(self._write())
+        self._check_idle()
         try:
             await self._read()
             if not self._client_ended:
@@ -79,8 +106,9 @@ class Session:
         finally:
             self._client_ended = True
             writer.cancel()
-            if self._timer is not None:
-                self._timer.cancel()
+            for timer in (self._timer, self._idle_timer):
+                if timer is not None:
+                    timer.cancel()
             await asyncio.gather(*(upstream.aclose(0.1) for upstream in self._upstreams.values()))
 
     def drain(self) -> None:
@@ -97,6 +125,11 @@ class Session:
         else:
             self._step(self._translator.drain)
 
+    async def refuse(self, failure: ErrorMapping) -> None:
+        """Instead of `run`: tell the client why it is not served."""
+        self._send_error(failure)
+        await self._write()
+
     def abort(self) -> None:
         """Cut the client off without a close frame."""
         self._connection.transport.abort()
@@ -106,6 +139,7 @@ class Session:
     async def _read(self) -> None:
         try:
             async for message in self._connection:
+                self._last_heard = self._clock.now()
                 if isinstance(message, str):
                     self._step(self._translator.client_message, message)
                 else:
@@ -114,10 +148,10 @@ class Session:
         except ConnectionClosed as closed:
             if closed.sent is not None and closed.sent.code == CloseCode.MESSAGE_TOO_BIG:
                 logger.error(
-                    "%s: disconnected, because a message of the program was longer than %d MiB; send the audio in "
+                    "%s: disconnected, because a message of the program was longer than %d bytes; send the audio in "
                     "smaller pieces",
                     self._name,
-                    MESSAGE_BYTES // 2**20,
+                    self._limits.message_bytes,
                 )
 
     def _check_backlog(self) -> None:
@@ -127,9 +161,27 @@ class Session:
                 f"The program sends audio much faster than real time: {AUDIO_BACKLOG_BYTES // 2**20} MiB wait. Wait for "
                 "AudioAdded, or send the audio at the pace at which it was spoken.",
             )
-            logger.error("%s: %s", self._name, failure.reason)
-            self._send_error(failure)
-            self._step(self._translator.client_closed)
+            self._end_with(failure)
+
+    def _check_idle(self) -> None:
+        seconds = self._limits.idle_seconds
+        if seconds is None or self._client_ended:
+            return
+        left = self._last_heard + seconds - self._clock.now()
+        if left <= 0:
+            self._end_with(
+                error(
+                    "idle_timeout",
+                    f"No message came for {seconds:g} s. Start a new session when there is audio again.",
+                )
+            )
+            return
+        self._idle_timer = asyncio.get_running_loop().call_later(self._clock.real(left), self._check_idle)
+
+    def _end_with(self, failure: ErrorMapping) -> None:
+        logger.error("%s: %s", self._name, failure.reason)
+        self._send_error(failure)
+        self._step(self._translator.client_closed)
 
     # From AssemblyAI
 

@@ -148,7 +148,7 @@ class Upstream:
     async def _open(self) -> ClientConnection:
         parts = urlsplit(self._url)
         options: dict[str, Any] = {}
-        if _is_loopback(parts.hostname or ""):
+        if is_loopback(parts.hostname or ""):
             options["proxy"] = None
         return await _Connect(
             self._url,
@@ -187,7 +187,8 @@ class _Connect(connect):
         return exc
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's own."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -22,6 +22,7 @@ from shim.emulator.journal import Close, Journal
 from shim.emulator.scene import Scene
 from shim.protocol.translator import Handshake, Translator, TranslatorOptions
 from shim.server import SessionServer
+from shim.session import Limits
 from shim.settings import Settings
 
 URL = "wss://eu2.rt.speechmatics.com/v2/en"
@@ -314,7 +315,7 @@ def test_a_message_above_the_limit_disconnects_and_is_logged(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(server_module, "MESSAGE_BYTES", 2**16)
+    monkeypatch.setattr(server_module, "Limits", lambda: Limits(message_bytes=2**16))
     server = serve(streaming_url=emulate().url)
     one = client(server.local_url(URL))
     one.start()

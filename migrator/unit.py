@@ -45,7 +45,7 @@ def native(session: Session, options: Options) -> Rewrite:
     plan = Plan(session, options)
     obstacles = list(session.obstacles)
     findings: list[Finding] = []
-    if session.connection is not None and session.start is not None:
+    if session.connection is not None and session.start is not None and session.parsed:
         for rule in CONNECTION:
             assert rule.propose is not None
             # Collected whole: a rule sees what the rules before it proposed, not its own beginning.
@@ -62,6 +62,10 @@ def native(session: Session, options: Options) -> Rewrite:
     gone = _gone_lines(plan)
     obstacles = [obstacle for obstacle in dict.fromkeys(obstacles) if obstacle.line not in gone]
     changes = _changes(session, plan)
+    for joined in source.unplaced:
+        start, end = source.start(joined), source.end(joined)
+        if any(start < change.start < end or start < change.end < end for _, change in changes):
+            obstacles.append(Obstacle(joined.lineno, "an f-string here cannot be followed"))
     if obstacles and options.partial:
         changes += _marks(session, obstacles, [change for _, change in changes])
     edits = [

@@ -12,24 +12,21 @@ if TYPE_CHECKING:
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 
 
-def locate(source: Source) -> None:
+def locate(source: Source) -> list[ast.JoinedStr]:
     """Put the true positions on all expressions inside f-strings of the tree.
 
     Python before 3.12 finds an expression by searching its text in the string, so equal expressions, several lines
-    and adjacent strings mislead it. An f-string that cannot be followed keeps its expressions at its own start.
+    and adjacent strings mislead it.
+
+    Returns:
+        The f-strings that could not be followed; their expressions have no position to rely on.
     """
-    joined = [
-        node for node in ast.walk(source.tree) if isinstance(node, ast.JoinedStr) and node.lineno is not None
-    ]
-    if not joined:
-        return
+    joined = [node for node in ast.walk(source.tree) if isinstance(node, ast.JoinedStr)]
     nested = {id(child) for node in joined for child in ast.walk(node) if child is not node}
-    for node in joined:
-        if id(node) not in nested:
-            _locate_one(source, node)
+    return [node for node in joined if id(node) not in nested and not _locate_one(source, node)]
 
 
-def _locate_one(source: Source, node: ast.JoinedStr) -> None:
+def _locate_one(source: Source, node: ast.JoinedStr) -> bool:
     start, end = source.start(node), source.end(node)
     expressions = [
         expression
@@ -38,10 +35,10 @@ def _locate_one(source: Source, node: ast.JoinedStr) -> None:
         for expression in _expressions(source.text, token.start, token.end)
     ]
     values = list(_formatted_values(node))
-    if len(values) != len(expressions):
-        return
-    for value, (begin, stop) in zip(values, expressions, strict=True):
+    return len(values) == len(expressions) and all(
         _place(source, value.value, begin, stop)
+        for value, (begin, stop) in zip(values, expressions, strict=True)
+    )
 
 
 def _is_formatted(token: str) -> bool:
@@ -107,19 +104,20 @@ def _expression_end(text: str, position: int, stop: int) -> int:
     return stop
 
 
-def _place(source: Source, target: ast.expr, start: int, end: int) -> None:
+def _place(source: Source, target: ast.expr, start: int, end: int) -> bool:
     text = source.text[start:end]
     try:
         parsed = ast.parse(f"({text})", mode="eval").body
     except SyntaxError:
-        return
-    pairs = list(zip(ast.walk(target), ast.walk(parsed), strict=False))
-    if any(type(one) is not type(other) for one, other in pairs):
-        return
+        return False
+    if ast.dump(parsed) != ast.dump(target) or any(
+        isinstance(node, ast.JoinedStr) for node in ast.walk(parsed)
+    ):
+        return False  # an f-string in an f-string is not followed
     line = source.line_of(start)
     # The parenthesis that was put before the text is one column; on the first line only.
     shift = len(source.text[source.line_start(line) : start].encode()) - 1
-    for one, other in pairs:
+    for one, other in zip(ast.walk(target), ast.walk(parsed), strict=True):
         if isinstance(one, ast.expr | ast.keyword | ast.arg) and isinstance(
             other, ast.expr | ast.keyword | ast.arg
         ):
@@ -129,3 +127,4 @@ def _place(source: Source, target: ast.expr, start: int, end: int) -> None:
             assert other.end_col_offset is not None
             one.end_lineno = other.end_lineno + line - 1
             one.end_col_offset = other.end_col_offset + (shift if other.end_lineno == 1 else 0)
+    return True

@@ -60,8 +60,8 @@ class Source:
             ) from error
         except (ValueError, RecursionError, MemoryError) as error:
             raise SourceError(f"line 1: cannot parse: {error or type(error).__name__}") from error
-        if sys.version_info < (3, 12):
-            fstrings.locate(self)
+        self.unplaced: list[ast.JoinedStr] = fstrings.locate(self) if sys.version_info < (3, 12) else []
+        """F-strings whose expressions could not be found in the text; nothing in them can be edited."""
 
     @property
     def _codec(self) -> str:

@@ -156,6 +156,10 @@ def key_source(session: Session, key: ast.expr, seen: set[int]) -> Iterator[Prop
             for value in values:
                 yield from key_source(session, value, seen)
             return
+        case ast.IfExp(body=body, orelse=orelse):
+            yield from key_source(session, body, seen)
+            yield from key_source(session, orelse, seen)
+            return
         case ast.Call(func=ast.Attribute(value=inner, attr="strip" | "rstrip"), args=[]):
             yield from key_source(session, inner, seen)
             return
@@ -183,7 +187,11 @@ def _origins(session: Session, key: ast.expr) -> list[ast.expr]:
     """Where a key comes from, one step back: assignments, an entry of a dict, the default of a command line option."""
     names = session.names
     binding = names.binding(key)
-    values = names.assigned(binding) if binding else []
+    values = [_unpacked(names, value) for value in names.assigned(binding)] if binding else []
+    function = names.definition(key.func) if isinstance(key, ast.Call) else None
+    if function is not None and not isinstance(function, ast.Lambda):
+        returns = [node for node in ast.walk(function) if isinstance(node, ast.Return)]
+        values = [node.value for node in returns if node.value is not None]
     if isinstance(key, ast.Subscript):
         holder, name = names.resolve(key.value), names.value(key.slice)
         if isinstance(holder, ast.Dict):
@@ -196,6 +204,18 @@ def _origins(session: Session, key: ast.expr) -> list[ast.expr]:
                 if key.attr in options:
                     values += [keyword.value for keyword in node.keywords if keyword.arg == "default"]
     return values
+
+
+def _unpacked(names: Names, value: ast.expr) -> ast.expr:
+    """The part of ``key, other = "...", 2`` that a name gets."""
+    store = getattr(value, "store", None)
+    target = names.parents.get(store) if isinstance(store, ast.Name) else None
+    assignment = names.parents.get(target) if isinstance(target, ast.Tuple | ast.List) else None
+    if isinstance(assignment, ast.Assign) and isinstance(assignment.value, ast.Tuple | ast.List):
+        assert isinstance(target, ast.Tuple | ast.List)
+        if len(target.elts) == len(assignment.value.elts):
+            return assignment.value.elts[[id(element) for element in target.elts].index(id(store))]
+    return value
 
 
 def _parameter(session: Session, value: ast.expr, key: ast.expr, seen: set[int]) -> Iterator[Proposal]:

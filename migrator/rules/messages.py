@@ -98,10 +98,14 @@ def _rewritten(session: Session, test: KindTest, kinds: list[str], finality: str
     if opening:
         yield Change(start, start, opening, _REASON)
     if test.is_reversed:
-        yield Change(start, source.start(test.kind), f"{other} {operator} ", _REASON)
+        position = source.text.rindex("=", start, source.start(test.kind)) + 1
+        yield Change(start, position, f"{other} {operator}", _REASON)
         yield Change(end, end, suffix + closing, _REASON)
     else:
-        yield Change(source.end(test.kind), end, f" {operator} {other}{suffix}{closing}", _REASON)
+        position = source.end(test.kind)
+        while source.text[position] == ")":  # (kind := event.get("message")) == ...
+            position += 1
+        yield Change(position, end, f" {operator} {other}{suffix}{closing}", _REASON)
 
 
 def _needs_parentheses(session: Session, test: KindTest) -> bool:

@@ -103,6 +103,36 @@ def test_expressions_in_f_strings_are_where_they_are_said_to_be(path: Path) -> N
             assert ast.dump(written) == ast.dump(node.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'f"{a}{b}{a}"',
+        'f"{a!r:>{b}}" "{c}" f"{{}}{c}"',
+        'f"""\n  {a +\n b} é {c}"""',
+        "rf\"\\d{a['b']:%H:%M} {b=}\"",
+        'f"{a != b} {({1: 2})[1]} {(lambda: 1)()}"',
+        '"é" + f"é{a}"',
+    ],
+)
+def test_an_expression_in_an_f_string_has_its_own_place(text: str) -> None:
+    source = Source(f"x = {text}\n".encode())
+    values = [node.value for node in ast.walk(source.tree) if isinstance(node, ast.FormattedValue)]
+    assert values
+    assert source.unplaced == []
+    for value in values:
+        written = ast.parse(f"({source.segment(value)})", mode="eval").body
+        assert ast.dump(written) == ast.dump(value)
+
+
+def test_nothing_is_edited_in_an_f_string_that_cannot_be_followed(legacy: str) -> None:
+    text = legacy.replace(
+        """f"\\nThe service refused: {event.get('type')} - {event.get('reason')}\"""",
+        """f"{f'refused: {event.get(chr(114) + str()) or event.get(str())}'} {event.get('reason')}\"""",
+    )
+    assert text != legacy
+    check(text.encode(), Options())
+
+
 def renamed(text: str, old: str, new: str) -> str:
     return re.sub(rf"(?<![\w.\"']){old}(?![\w\"'])", new, text)
 

@@ -29,6 +29,8 @@ PARTIAL = 'kind == "Turn" and not event["end_of_turn"]'
         ('kind == "AddTranscript" or LIMIT', f"{FINAL} or LIMIT"),
         ('kind == "RecognitionStarted"', 'kind == "Begin"'),
         ('kind in ("Error", "EndOfTranscript")', 'kind in ("Error", "Termination")'),
+        ('(name := event["message"]) == "EndOfTranscript"', '(name := event["type"]) == "Termination"'),
+        ('(kind) == "EndOfTranscript"', '(kind) == "Termination"'),
         ('event["message"] == "AddTranscript"', 'event["type"] == "Turn" and event["end_of_turn"]'),
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 
@@ -27,6 +26,13 @@ class Clock:
         """How many real seconds ``seconds`` of this clock take."""
         return max(0.0, seconds) / self.speed
 
+    def wait(self, seconds: float) -> None:
+        """Block the calling thread for ``seconds`` of this clock."""
+        time.sleep(self.real(seconds))
+
     async def sleep(self, seconds: float) -> None:
         """Wait ``seconds`` of this clock."""
+        # Here rather than at the top: a program without an event loop need not load one for its clock.
+        import asyncio
+
         await asyncio.sleep(self.real(seconds))

@@ -227,17 +227,14 @@ class Names:
         raise AssertionError("a statement stands in a block of its parent")
 
     def assigned(self, binding: Binding) -> list[ast.expr]:
-        """Values assigned to a binding, without the ``None`` of a placeholder; unknown stores count as well.
-
-        A store whose value is not one expression (a parameter, a loop variable, unpacking, ``+=``) appears as the
-        storing node itself where that is an expression, so that the list is never shorter than the truth.
-        """
+        """Values assigned to a binding, without the ``None`` of a placeholder; a store whose value is not one
+        expression is an `Opaque`."""
         values = []
         for store in binding.stores:
             value = self.stored_value(store)
             if isinstance(value, ast.Constant) and value.value is None and len(binding.stores) > 1:
                 continue
-            values.append(value if value is not None else _opaque(store))
+            values.append(value if value is not None else Opaque(store))
         return values
 
     def stored_value(self, store: ast.AST) -> ast.expr | None:
@@ -258,7 +255,7 @@ class Names:
             if binding is None:
                 return expression
             values = self.assigned(binding)
-            if len(values) != 1 or isinstance(values[0], _Opaque) or values[0] is expression:
+            if len(values) != 1 or isinstance(values[0], Opaque) or values[0] is expression:
                 return expression
             expression = values[0]
         return expression
@@ -402,19 +399,16 @@ UNRESOLVED: Final = ast.Pass()
 """Marks a name that is declared ``nonlocal`` until its function is found."""
 
 
-class _Opaque(ast.expr):
-    """Stands for a value that no expression of the source spells."""
+class Opaque(ast.expr):
+    """Stands for a value that no expression of the source spells: a parameter, a loop variable, unpacking, ``+=``.
 
+    Attributes:
+        store: the node that binds the name.
+    """
 
-def _opaque(store: ast.AST) -> ast.expr:
-    node = _Opaque()
-    node.store = store  # type: ignore[attr-defined]
-    return node
-
-
-def is_opaque(expression: ast.expr) -> bool:
-    """Whether an expression of `Names.assigned` stands for a store without one."""
-    return isinstance(expression, _Opaque)
+    def __init__(self, store: ast.AST) -> None:
+        super().__init__()
+        self.store = store
 
 
 def _joined(parts: Iterator[Any]) -> Any:

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from migrator.analysis.names import UNKNOWN, Binding, Function, Names
+from migrator.analysis.names import Binding, Function, Names
 from migrator.analysis.scan import TouchPoint, touch_points
 from migrator.analysis.source import Source
 from migrator.dialects.messages import Reading, argument_of, read_messages
@@ -332,7 +332,7 @@ class _Recogniser:
                 function = self.names.definition(other.value) if other.arg == "target" else None
                 if function is not None:
                     parameters = self.names.parameters(function)
-                    index = display.elts.index(node)  # type: ignore[arg-type]
+                    index = next(number for number, item in enumerate(display.elts) if item is node)
                     if index < len(parameters):
                         self.add(self.names.parameter_binding(parameters[index]), pending)
                         return
@@ -353,12 +353,11 @@ class _Recogniser:
                     self.session.audio.append((call, data))
             elif method in _SEND_TEXT:
                 self.sent_text(call)
-        starts = [node for node in self.session.audio if node]
         if self.session.start is None:
             self.obstacle(
                 self.source.tree, "the StartRecognition message is not sent here as JSON that can be followed"
             )
-        if not starts:
+        if not self.session.audio:
             self.obstacle(self.source.tree, "the place that sends audio is not in sight")
 
     def is_binary(self, call: ast.Call) -> bool:
@@ -595,6 +594,3 @@ def _argument(call: ast.Call, index: int, name: str) -> ast.expr | None:
         argument = call.args[index]
         return None if isinstance(argument, ast.Starred) else argument
     return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
-
-
-__all__ = ["UNKNOWN", "Connection", "Sent", "Session", "imports", "recognise"]

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrator.analysis.names import UNKNOWN, Binding, is_opaque
+from migrator.analysis.names import UNKNOWN, Binding
 from migrator.rules.code import insert_after, is_placeholder, replace, visible
 from migrator.rules.rule import Change, Need, Obstacle, Plan, Proposal, Rule, Session
 
@@ -26,8 +26,8 @@ class Capture:
 
     Attributes:
         opened: the call of PyAudio's ``open``; None for a file.
-        frames: the expression that says how many samples (PyAudio) or bytes (a file) a message holds.
-        unit: bytes that one of ``frames`` stands for, per sample: 1 for samples.
+        frames: the expression that says how long a message is: in samples (PyAudio) or bytes (a file).
+        bytes_each: how many of ``frames`` make a sample: 1 for PyAudio, the bytes of a sample for a file.
     """
 
     opened: ast.Call | None
@@ -392,7 +392,7 @@ def _only_store(session: Session, binding: Binding | None) -> ast.AST | None:
         [store for store in binding.stores if not is_placeholder(session.names, store)] if binding else []
     )
     values = [session.names.stored_value(store) for store in stores]
-    return stores[0] if len(stores) == 1 and values[0] is not None and not is_opaque(values[0]) else None
+    return stores[0] if len(stores) == 1 and values[0] is not None else None
 
 
 def _declared(session: Session, store: ast.AST, name: str, reason: str) -> Iterator[Proposal]:

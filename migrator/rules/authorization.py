@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from migrator.analysis.names import Names, is_opaque
+from migrator.analysis.names import Names, Opaque
 from migrator.rules import endpoint
 from migrator.rules.code import literal, replace
 from migrator.rules.rule import Change, Need, Note, Obstacle, Plan, Proposal, Rule, Session
@@ -177,7 +177,7 @@ def key_source(session: Session, key: ast.expr, seen: set[int]) -> Iterator[Prop
         yield Note(key.lineno, f"{source.segment(key)[:40]} has to give an AssemblyAI key now")
         return
     for value in values:
-        if is_opaque(value):
+        if isinstance(value, Opaque):
             yield from _parameter(session, value, key, seen)
         else:
             yield from key_source(session, value, seen)
@@ -208,7 +208,7 @@ def _origins(session: Session, key: ast.expr) -> list[ast.expr]:
 
 def _unpacked(names: Names, value: ast.expr) -> ast.expr:
     """The part of ``key, other = "...", 2`` that a name gets."""
-    store = getattr(value, "store", None)
+    store = value.store if isinstance(value, Opaque) else None
     target = names.parents.get(store) if isinstance(store, ast.Name) else None
     assignment = names.parents.get(target) if isinstance(target, ast.Tuple | ast.List) else None
     if isinstance(assignment, ast.Assign) and isinstance(assignment.value, ast.Tuple | ast.List):
@@ -218,9 +218,9 @@ def _unpacked(names: Names, value: ast.expr) -> ast.expr:
     return value
 
 
-def _parameter(session: Session, value: ast.expr, key: ast.expr, seen: set[int]) -> Iterator[Proposal]:
+def _parameter(session: Session, value: Opaque, key: ast.expr, seen: set[int]) -> Iterator[Proposal]:
     source, names = session.source, session.names
-    store = getattr(value, "store", None)
+    store = value.store
     function = names.parents.get(names.parents.get(store, store)) if isinstance(store, ast.arg) else None
     if not isinstance(store, ast.arg) or not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
         yield Note(key.lineno, f"{source.segment(key)[:40]} has to give an AssemblyAI key now")

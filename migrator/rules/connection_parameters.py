@@ -101,7 +101,7 @@ def _parameters(session: Session, plan: Plan, query: dict[str, str]) -> Iterator
     found = endpoint.address(session)
     if isinstance(found, str):
         return  # the endpoint rule says so
-    values = {name: literal(source, query.pop(name)) for name in ("speech_model",)}
+    values = {"speech_model": literal(source, query.pop("speech_model"))}
     codes = json.loads(query.pop("language_codes", "[]"))
     if len(codes) == 1:
         values["language_codes"] = yield from _kept(session, _LANGUAGE, codes[0])

@@ -21,7 +21,7 @@ class _Event:
     """The event that says that everything has arrived, and where it lives."""
 
     name: str
-    owner: ast.AST  # module, class or function
+    owner: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
@@ -151,7 +151,7 @@ def _within_function(session: Session, node: ast.AST) -> Iterator[ast.AST]:
 def _created(session: Session, event: _Event) -> Iterator[Proposal]:
     source = session.source
     text = f"{event.name} = threading.Event()  # AssemblyAI has sent everything"
-    reason = "says that Termination has come"
+    reason = "an event that is set when Termination has come"
     yield Need("threading")
     if isinstance(event.owner, ast.ClassDef):
         for function in event.owner.body:
@@ -173,7 +173,7 @@ def _created(session: Session, event: _Event) -> Iterator[Proposal]:
             else insert_line(source, first, text + "\n", reason)
         )
     else:
-        body: list[ast.stmt] = event.owner.body  # type: ignore[attr-defined]
+        body = event.owner.body
         definition = next((s for s in body if _is_definition(s)), None)
         if definition is not None:
             blank = "\n" if source.line_text(definition.lineno - 1).strip() == "" else ""

@@ -25,7 +25,7 @@ _WORDS = {
         if row.counterpart and row.counterpart not in (name, "Turn", "audio")
     },
 }
-_PATTERN = re.compile(rf"(?<![\w.]){'(?:' + '|'.join(sorted(_WORDS)) + ')'}(?![\w.])(?!-)")
+_PATTERN = re.compile(rf"(?<![\w.])(?:{'|'.join(sorted(_WORDS))})(?!\w|[.-]\w)")
 
 
 def propose(session: Session, plan: Plan) -> Iterator[Proposal]:

@@ -35,6 +35,9 @@ def migrate_source(path: str, source: bytes, options: Options) -> FileResult:
         return FileResult(
             path, "error", before=source, after=source, error="line 1: nested too deeply to be analysed"
         )
+    except Exception as error:  # a fault of the rules must neither stop the other files nor touch this one
+        message = f"line 1: migrate itself failed here and changed nothing ({error!r}); please report it"
+        return FileResult(path, "error", before=source, after=source, error=message)
 
 
 def _migrate(path: str, source: Source, data: bytes, options: Options) -> FileResult:
@@ -143,9 +146,8 @@ def _verified(session: Session, options: Options) -> Rewrite:
     try:
         rewrite = unit.native(session, options)
     except (OverlapError, AssertionError, ValueError, LookupError) as error:
-        return Rewrite(
-            source.text, obstacles=[Obstacle(1, f"the rules do not understand this program ({error!r})")]
-        )
+        reason = f"the rules do not understand this program ({error!r})"
+        return Rewrite(source.text, obstacles=[Obstacle(1, reason)])
     if rewrite.obstacles:
         return rewrite
     try:

@@ -161,6 +161,18 @@ def test_a_model_that_repeats_its_finals_is_left_to_the_drop_in(legacy: str) -> 
     assert migrate(legacy, speech_model="universal-streaming-english").status == "shim"
 
 
+def test_a_fault_of_a_rule_changes_nothing_and_is_reported(
+    legacy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise TypeError("unexpected")
+
+    monkeypatch.setattr("migrator.unit.native", fail)
+    result = migrate(legacy)
+    assert (result.status, result.after.decode()) == ("error", legacy)
+    assert "please report" in result.error
+
+
 def test_every_edit_and_finding_names_a_rule_of_the_catalogue(legacy: str) -> None:
     result = migrate(legacy)
     assert {edit.rule for edit in result.edits} | {

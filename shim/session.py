@@ -118,8 +118,8 @@ class Session:
         """
         if self._client_ended:
             return
-        if self._translator.state in (State.WAITING, State.OPENING):
-            # Nothing is owed to a program that closes before its session started.
+        if not self._translator.owes_anything:
+            # As Speechmatics' own server would: the program closes before its session started.
             self._queue(CloseClient(1000, ""))
             self._step(self._translator.client_closed)
         else:

@@ -140,6 +140,7 @@ class Translator:
         self._wants = Wants()
         self._acknowledged = 0
         self._audio_after_end = False
+        self._end_when_started = False
         self._forced_by_program = False
         self._forced_by_delay = False
         self._said_flexible = False
@@ -156,6 +157,11 @@ class Translator:
     def state(self) -> State:
         """What the program sees of its session now."""
         return self._state
+
+    @property
+    def owes_anything(self) -> bool:
+        """Whether the session has started, or audio waits for its start."""
+        return self._state is not State.WAITING and (self._state is not State.OPENING or self.buffered_bytes > 0)
 
     @property
     def buffered_bytes(self) -> int:
@@ -198,20 +204,21 @@ class Translator:
         return self._done(now)
 
     def client_audio(self, data: bytes, now: float) -> list[Effect]:
-        """The program sent a binary frame: AddAudio."""
-        if self._state is State.RUNNING:
-            self._timers.set("idle", now + IDLE_SECONDS)
-            self._outbox.add_audio(self._framer.feed(data), now)
-        elif self._state is State.ENDING:
+        """The program sent a binary frame: AddAudio.
+
+        Half of the programs that speak the protocol themselves do not wait for RecognitionStarted. Their audio waits.
+        """
+        if self._state is State.ENDING or self._end_when_started:
             self._outbox.add_audio([], now)
             if not self._audio_after_end:
                 self._audio_after_end = True
                 reason = "Audio came after EndOfStream. It is ignored."
                 self._warn(WarningType.ADD_AUDIO_AFTER_EOS, reason)
-        elif self._state is not State.ENDED:
-            self._refuse(
-                error("protocol_error", f"Audio came before RecognitionStarted: {self._state.value}."), now
-            )
+        elif self._state in (State.OPENING, State.RUNNING):
+            self._timers.set("idle", now + IDLE_SECONDS)
+            self._outbox.add_audio(self._framer.feed(data), now)
+        elif self._state is State.WAITING:
+            self._refuse(error("protocol_error", "Audio came before StartRecognition."), now)
         return self._done(now)
 
     def client_closed(self, now: float) -> list[Effect]:
@@ -222,7 +229,7 @@ class Translator:
 
     def drain(self, now: float) -> list[Effect]:
         """The program closes its connection: end the stream if it forgot to, send what still comes, then CloseClient."""
-        if self._state in (State.WAITING, State.OPENING):
+        if not self.owes_anything:
             self._refuse(error("job_error", "The connection was closed before the session started."), now)
         elif self._state is State.ENDED:
             self._close_client(1000, "")
@@ -231,6 +238,8 @@ class Translator:
             self._timers.set("drain", now + DRAIN_SECONDS)
             if self._state is State.RUNNING:
                 self._end_of_stream({}, now)
+            else:
+                self._end_when_started = True
         return self._done(now)
 
     def upstream_opened(self, connection: int, now: float) -> list[Effect]:
@@ -327,6 +336,9 @@ class Translator:
         self._timers.clear("idle")
         self._outbox.add_frames(self._framer.flush())
         self._outbox.add_message(_TERMINATE)
+
+    def _end_of_stream_before_start(self, message: Mapping[str, Any], now: float) -> None:
+        self._end_when_started = True
 
     def _set_recognition_config(self, message: Mapping[str, Any], now: float) -> None:
         config = message.get("transcription_config")
@@ -505,6 +517,8 @@ class Translator:
                 self._options.session_id, language_pack_info(self._opening.language), ORCHESTRATOR_VERSION
             )
         )
+        if self._end_when_started:
+            self._end_of_stream({}, now)
 
     def _release(self, now: float) -> None:
         for item in self._outbox.release(now):
@@ -620,7 +634,11 @@ _Handler = Callable[[Translator, Mapping[str, Any], float], None]
 
 _CLIENT_MESSAGES: dict[str, dict[State, _Handler]] = {
     "StartRecognition": {State.WAITING: Translator._start},
-    "EndOfStream": {State.RUNNING: Translator._end_of_stream, State.ENDING: Translator._repeated_end},
+    "EndOfStream": {
+        State.OPENING: Translator._end_of_stream_before_start,
+        State.RUNNING: Translator._end_of_stream,
+        State.ENDING: Translator._repeated_end,
+    },
     "SetRecognitionConfig": {
         State.RUNNING: Translator._set_recognition_config,
         State.ENDING: Translator._too_late,

@@ -207,11 +207,36 @@ def test_audio_before_start_recognition_is_a_protocol_error(session):
     assert ended_with(session, "protocol_error", 1003)
 
 
-def test_audio_before_recognition_started_is_a_protocol_error(session):
+def test_audio_before_recognition_started_waits_for_it(session, begin):
     session.start()
-    session.audio(b"\0" * 100)
-    assert ended_with(session, "protocol_error", 1003)
-    assert session.upstream_closed
+    session.audio(b"\1" * 1600)
+    assert session.names() == []
+    session.opened()
+    session.hear(begin)
+    assert session.names() == ["RecognitionStarted", "AudioAdded"]
+    assert b"".join(session.frames) == b"\1" * 1600
+
+
+def test_the_end_before_recognition_started_waits_for_it_too(session, begin):
+    session.start()
+    session.audio(b"\1" * 1600)
+    session.say({"message": "EndOfStream", "last_seq_no": 1})
+    session.opened()
+    session.hear(begin)
+    session.wait(1)
+    assert b"".join(session.frames) == b"\1" * 1600
+    assert session.commands == ["Terminate"]
+
+
+def test_a_program_that_closes_before_recognition_started_is_owed_what_it_said(session, begin):
+    session.start()
+    session.audio(b"\1" * 1600)
+    session.drain()
+    session.opened()
+    session.hear(begin)
+    session.wait(0.5)
+    assert b"".join(session.frames) == b"\1" * 1600
+    assert session.commands == ["Terminate"]
 
 
 @pytest.mark.parametrize(

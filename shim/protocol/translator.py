@@ -208,7 +208,7 @@ class Translator:
 
         Half of the programs that speak the protocol themselves do not wait for RecognitionStarted. Their audio waits.
         """
-        if self._state is State.ENDING or self._end_when_started:
+        if self._state is State.ENDING or (self._state is State.OPENING and self._end_when_started):
             self._outbox.add_audio([], now)
             if not self._audio_after_end:
                 self._audio_after_end = True

@@ -29,6 +29,7 @@ COMMANDS = (
     Command("listen", "shim.listen", "transcribe the microphone, live"),
     Command("run", "shim.run", "run an unmodified program, its Speechmatics connections led to AssemblyAI"),
     Command("serve", "shim.serve", "serve programs in any language on this machine"),
+    Command("doctor", "shim.doctor", "check this machine: packages, key, microphone, network, a session"),
     Command("emulate", "shim.emulator.command", "run a server of either service on this machine"),
 )
 

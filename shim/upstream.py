@@ -188,6 +188,7 @@ class _Connect(connect):
 
 
 def is_loopback(host: str) -> bool:
+    """Whether a host is this machine; no proxy is asked for it."""
     """Whether a host name or address is this machine's own."""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -209,10 +210,11 @@ def _explain(error: Exception, url: str) -> tuple[FailureKind, str]:
     if isinstance(error, InvalidStatus):
         status = error.response.status_code
         return failure_of_status(status), f"{where} answered with HTTP status {status}"
-    return _failure_of(error), f"{where}: {quotable(str(error)) or type(error).__name__}"
+    return failure_of(error), f"{where}: {quotable(str(error)) or type(error).__name__}"
 
 
-def _failure_of(error: Exception) -> FailureKind:
+def failure_of(error: Exception) -> FailureKind:
+    """The kind of an exception that opening a connection raised."""
     if isinstance(error, TimeoutError):
         return FailureKind.TIMEOUT
     if isinstance(error, socket.gaierror):

@@ -58,7 +58,6 @@ SLOW_SECONDS = 4.0
 """A session that takes longer to begin begins too late for some programs."""
 
 _ENCODING, _SAMPLE_RATE = "pcm_s16le", 16000
-_CONNECT_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
@@ -270,7 +269,7 @@ def microphone(context: Context) -> Outcome:
             sound = _record()
     except MicrophoneError as error:
         what, _, advice = str(error).partition("; ")
-        return Outcome("failed", what, advice)
+        return Outcome("failed", what, advice[:1].upper() + advice[1:])
     except queue.Empty:
         return Outcome(
             "failed",
@@ -396,12 +395,18 @@ def name_lookup(context: Context) -> Outcome:
     return Outcome("ok", addresses[0] + more)
 
 
+def _connected(context: Context) -> socket.socket:
+    from shim.upstream import CONNECT_TIMEOUT
+
+    return socket.create_connection(context.endpoint, timeout=CONNECT_TIMEOUT)
+
+
 @_directly
 def connection(context: Context) -> Outcome:
     """The host takes TCP connections."""
     began = time.monotonic()
-    with socket.create_connection(context.endpoint, timeout=_CONNECT_SECONDS):
-        return Outcome("ok", f"after {(time.monotonic() - began) * 1000:.0f} ms")
+    with _connected(context):
+        return Outcome("ok", f"connected after {(time.monotonic() - began) * 1000:.0f} ms")
 
 
 @_directly
@@ -411,7 +416,7 @@ def encryption(context: Context) -> Outcome:
         return Outcome("skipped", "the address is a ws:// one, without encryption")
     trusted = ssl.create_default_context()
     with (
-        socket.create_connection(context.endpoint, timeout=_CONNECT_SECONDS) as raw,
+        _connected(context) as raw,
         trusted.wrap_socket(raw, server_hostname=context.endpoint[0]) as encrypted,
     ):
         return Outcome("ok", f"{encrypted.version()}, certificate accepted")
@@ -419,7 +424,7 @@ def encryption(context: Context) -> Outcome:
 
 def clock(context: Context) -> Outcome:
     """This machine's time is about the server's."""
-    from shim.upstream import is_loopback
+    from shim.upstream import CONNECT_TIMEOUT, is_loopback
 
     host, port = context.endpoint
     scheme = "https" if context.is_encrypted else "http"
@@ -428,7 +433,7 @@ def clock(context: Context) -> Outcome:
     opener = urllib.request.build_opener(*proxies)
     began = time.time()
     try:
-        with opener.open(urllib.request.Request(where, method="HEAD"), timeout=_CONNECT_SECONDS) as response:
+        with opener.open(urllib.request.Request(where, method="HEAD"), timeout=CONNECT_TIMEOUT) as response:
             date = response.headers["Date"]
     except urllib.error.HTTPError as answer:
         with answer:

@@ -245,7 +245,7 @@ class TestMicrophone:
         outcome = self.check()
         assert outcome.status == "failed"
         assert outcome.detail.startswith("there is no default microphone")
-        assert outcome.advice.startswith("check that one is connected")
+        assert outcome.advice.startswith("Check that one is connected")
 
     @pytest.mark.parametrize("library", ["pyaudio", "numpy", "soxr"])
     def test_without_the_extra_it_is_skipped_with_a_note(self, plug_in, monkeypatch, library):

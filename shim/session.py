@@ -15,11 +15,14 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
 from shim.clock import Clock
+from shim.decoding import Decoder
 from shim.protocol import assemblyai, speechmatics
 from shim.protocol.effects import (
     CloseClient,
     CloseUpstream,
+    Decode,
     Effect,
+    EndDecoding,
     Log,
     OpenUpstream,
     SendClient,
@@ -29,6 +32,7 @@ from shim.protocol.mapping.errors import SPEECHMATICS_CLOSE_REASONS, ErrorMappin
 from shim.protocol.mapping.hosts import Region
 from shim.protocol.translator import Handshake, State, Translator, TranslatorOptions
 from shim.settings import Settings
+from shim.spool import Spool
 from shim.upstream import Upstream
 
 logger = logging.getLogger("shim")
@@ -39,8 +43,11 @@ LEAVE_SECONDS = 10.0
 MESSAGE_BYTES = 16 * 2**20
 """The longest message that is taken from a client; a longer one closes its connection with code 1009."""
 
-AUDIO_BACKLOG_BYTES = 64 * 2**20
-"""Audio of a client that may wait for its time, 35 minutes of 16 kHz 16-bit audio; more ends the session with an Error."""
+AUDIO_AHEAD_BYTES = 2**20
+"""Audio that the translator and the decoder may hold before its time; what else comes early waits in a `Spool`."""
+
+AUDIO_BACKLOG_BYTES = 2**30
+"""What may wait in the spool, nine hours of 16 kHz 16-bit audio; more ends the session with an Error."""
 
 CLIENT_BACKLOG_BYTES = 16 * 2**20
 """What may wait for a client that does not read; more cuts it off."""
@@ -81,6 +88,8 @@ class Session:
         self._limits = limits
         self._last_heard = clock.now()
         self._translator = Translator(handshake, _translator_options(settings))
+        self._spool = Spool()
+        self._decoder: Decoder | None = None
         self._upstreams: dict[int, Upstream] = {}
         self._outbox: asyncio.Queue[SendClient | CloseClient] = asyncio.Queue()
         self._outbox_bytes = 0
@@ -105,6 +114,8 @@ class Session:
             await self._upstreams_closed()
         finally:
             self._client_ended = True
+            self._drop_waiting()
+            self._stop_decoding()
             writer.cancel()
             for timer in (self._timer, self._idle_timer):
                 if timer is not None:
@@ -123,6 +134,8 @@ class Session:
             self._queue(CloseClient(1000, ""))
             self._step(self._translator.client_closed)
         else:
+            # What waits behind so much audio cannot be heard any more before the connection closes.
+            self._drop_waiting()
             self._step(self._translator.drain)
 
     async def refuse(self, failure: ErrorMapping) -> None:
@@ -140,11 +153,7 @@ class Session:
         try:
             async for message in self._connection:
                 self._last_heard = self._clock.now()
-                if isinstance(message, str):
-                    self._step(self._translator.client_message, message)
-                else:
-                    self._step(self._translator.client_audio, message)
-                    self._check_backlog()
+                self._take(message)
         except ConnectionClosed as closed:
             if closed.sent is not None and closed.sent.code == CloseCode.MESSAGE_TOO_BIG:
                 logger.error(
@@ -154,14 +163,45 @@ class Session:
                     self._limits.message_bytes,
                 )
 
-    def _check_backlog(self) -> None:
-        if self._translator.buffered_bytes > AUDIO_BACKLOG_BYTES and not self._client_ended:
+    def _take(self, message: str | bytes) -> None:
+        if self._client_ended:
+            return
+        if not self._spool and self._has_room:
+            self._step(self._receiver(message), message)
+            return
+        problem = ""
+        try:
+            self._spool.put(message)
+        except OSError as refused:
+            problem = f"what waits could not be written to a temporary file ({refused.strerror})"
+        if self._spool.bytes > AUDIO_BACKLOG_BYTES:
+            problem = f"{AUDIO_BACKLOG_BYTES // 2**20} MiB wait"
+        if problem:
             failure = error(
                 "job_error",
-                f"The program sends audio much faster than real time: {AUDIO_BACKLOG_BYTES // 2**20} MiB wait. Wait for "
-                "AudioAdded, or send the audio at the pace at which it was spoken.",
+                f"The program sends audio much faster than real time: {problem}. Wait for AudioAdded, or send the audio "
+                "at the pace at which it was spoken.",
             )
             self._end_with(failure)
+
+    def _receiver(self, message: str | bytes) -> Callable[..., list[Effect]]:
+        return self._translator.client_message if isinstance(message, str) else self._translator.client_audio
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether more can be taken from the client before its time."""
+        decoding = self._decoder.pending_bytes if self._decoder else 0
+        return self._translator.buffered_bytes + decoding < AUDIO_AHEAD_BYTES
+
+    def _drop_waiting(self) -> None:
+        if self._spool:
+            logger.warning("%s: %d bytes from the program were not used", self._name, self._spool.bytes)
+            self._spool.clear()
+
+    def _stop_decoding(self) -> None:
+        if self._decoder is not None:
+            self._decoder.close()
+            self._decoder = None
 
     def _check_idle(self) -> None:
         seconds = self._limits.idle_seconds
@@ -182,6 +222,14 @@ class Session:
         logger.error("%s: %s", self._name, failure.reason)
         self._send_error(failure)
         self._step(self._translator.client_closed)
+
+    # From the decoder
+
+    def _decoded(self, samples: bytes, pieces: int) -> None:
+        self._step(self._translator.decoded, samples, pieces)
+
+    def _decoding_ended(self, problem: str) -> None:
+        self._step(self._translator.decoding_ended, problem)
 
     # From AssemblyAI
 
@@ -206,7 +254,29 @@ class Session:
     # To both
 
     def _step(self, step: Callable[..., list[Effect]], *arguments: object) -> None:
-        """Tell the translator what happened, carry out what it wants, and set the timer for its next deadline."""
+        """Tell the translator what happened, then what waits and has room, and set the timer for its next deadline."""
+        self._tell(step, *arguments)
+        while self._spool and self._has_room and not self._client_ended:
+            try:
+                message = self._spool.get()
+            except OSError as lost:
+                self._spool.clear()
+                self._end_with(
+                    error("job_error", f"Audio in a temporary file could not be read ({lost.strerror}).")
+                )
+                return
+            self._tell(self._receiver(message), message)
+        if self._decoder is not None and self._translator.buffered_bytes < AUDIO_AHEAD_BYTES:
+            self._decoder.resume()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self._translator.deadline()
+        if deadline is not None:
+            wait = self._clock.real(deadline - self._clock.now())
+            self._timer = asyncio.get_running_loop().call_later(wait, self._step, self._translator.tick)
+
+    def _tell(self, step: Callable[..., list[Effect]], *arguments: object) -> None:
         try:
             effects = step(*arguments, self._clock.now())
         except Exception as defect:
@@ -225,13 +295,9 @@ class Session:
             effects = [SendUpstream(connection, assemblyai.terminate()) for connection in self._upstreams]
             effects += [CloseUpstream(connection) for connection in self._upstreams]
         self._carry_out(effects)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        deadline = self._translator.deadline()
-        if deadline is not None:
-            wait = self._clock.real(deadline - self._clock.now())
-            self._timer = asyncio.get_running_loop().call_later(wait, self._step, self._translator.tick)
+        if self._translator.state is State.ENDED:
+            self._drop_waiting()
+            self._stop_decoding()
 
     def _carry_out(self, effects: list[Effect]) -> None:
         for effect in effects:
@@ -246,6 +312,13 @@ class Session:
                 case CloseUpstream(connection):
                     if connection in self._upstreams:
                         self._upstreams[connection].close()
+                case Decode(container, data):
+                    if self._decoder is None:
+                        self._decoder = Decoder(container, self._decoded, self._decoding_ended)
+                    self._decoder.feed(data)
+                case EndDecoding():
+                    if self._decoder is not None:
+                        self._decoder.finish()
                 case Log(level, text):
                     logger.log(level, "%s: %s", self._name, text)
 

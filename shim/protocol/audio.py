@@ -21,7 +21,8 @@ _LOUDEST = 32767.0
 _FULL_SCALE = 32768.0
 
 
-def _little_endian(type_code: str, data: bytes) -> array[Any]:
+def from_little_endian(type_code: str, data: bytes) -> array[Any]:
+    """Samples as numbers; ``type_code`` is one of the ``array`` module, ``data`` holds whole samples."""
     samples = array(type_code)
     samples.frombytes(data)
     if sys.byteorder == "big":
@@ -29,7 +30,8 @@ def _little_endian(type_code: str, data: bytes) -> array[Any]:
     return samples
 
 
-def _as_bytes(samples: array[int]) -> bytes:
+def as_little_endian(samples: array[Any]) -> bytes:
+    """Numbers as samples. May change ``samples``."""
     if sys.byteorder == "big":
         samples.byteswap()
     return samples.tobytes()
@@ -37,12 +39,12 @@ def _as_bytes(samples: array[int]) -> bytes:
 
 def float32_to_int16_with_array(data: bytes) -> bytes:
     """`float32_to_int16` with the standard library alone (about 0.1 ms for 50 ms at 16 kHz)."""
-    return _as_bytes(
+    return as_little_endian(
         array(
             "h",
             [
                 round(min(max(sample * _FULL_SCALE, -_FULL_SCALE), _LOUDEST)) if sample == sample else 0
-                for sample in _little_endian("f", data)
+                for sample in from_little_endian("f", data)
             ],
         )
     )

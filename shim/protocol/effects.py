@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shim.protocol.containers import Container
+
 
 @dataclass(frozen=True)
 class OpenUpstream:
@@ -49,6 +51,25 @@ class CloseClient:
 
 
 @dataclass(frozen=True)
+class Decode:
+    """The next bytes of an audio file that takes a decoder.
+
+    Answer with `Translator.decoded`, which counts these effects, and at the end with `Translator.decoding_ended`.
+
+    Attributes:
+        container: what kind of file it is; the same in all effects of a session.
+    """
+
+    container: Container
+    data: bytes
+
+
+@dataclass(frozen=True)
+class EndDecoding:
+    """The file is over: decode what is left, then answer with `Translator.decoding_ended`."""
+
+
+@dataclass(frozen=True)
 class Log:
     """Tell the operator. Never holds a key, a token, audio or what somebody said.
 
@@ -61,4 +82,4 @@ class Log:
     text: str
 
 
-Effect = OpenUpstream | SendUpstream | CloseUpstream | SendClient | CloseClient | Log
+Effect = OpenUpstream | SendUpstream | CloseUpstream | SendClient | CloseClient | Decode | EndDecoding | Log

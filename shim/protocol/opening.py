@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from shim.protocol.mapping.errors import ErrorMapping, error, quotable
 from shim.protocol.mapping.hosts import STREAMING_PATH, Region, region_of, residency_warning, streaming_url
 from shim.protocol.mapping.languages import DEFAULT_MODEL, Family, choose, model_named
-from shim.protocol.mapping.parameters import (
-    query_parameters,
-)
+from shim.protocol.mapping.parameters import DEFAULT_SAMPLE_RATE, query_parameters
 from shim.protocol.speechmatics import Notification, WarningType, warning
 
 
@@ -59,6 +57,8 @@ class Opening:
         family: of the model.
         formatted: ``format_turns`` was asked for, of a model that heeds it.
         language: ``transcription_config.language``.
+        file: the client's audio is a file. It comes to 16-bit samples, and what it is itself decides their rate:
+            `at_rate` before the connection is opened.
         encoding: of the client's audio, one of Speechmatics' encodings.
         sample_rate: of the client's audio, in hertz.
         config: ``transcription_config``.
@@ -70,10 +70,17 @@ class Opening:
     family: Family
     formatted: bool
     language: str
+    file: bool
     encoding: str
     sample_rate: int
     config: Mapping[str, Any]
     warnings: tuple[Notification, ...]
+
+    def at_rate(self, sample_rate: int) -> Opening:
+        """The same for audio of this sample rate, in hertz."""
+        parts = urlsplit(self.url)
+        query = {**dict(parse_qsl(parts.query, keep_blank_values=True)), "sample_rate": str(sample_rate)}
+        return replace(self, url=urlunsplit(parts._replace(query=urlencode(query))), sample_rate=sample_rate)
 
 
 def read_start(
@@ -95,12 +102,7 @@ def read_start(
     if choice is None or not isinstance(config, Mapping) or not isinstance(language, str):
         return error("invalid_config", "StartRecognition needs a transcription_config with a language.")
     audio_format = start.get("audio_format")
-    if not isinstance(audio_format, Mapping) or audio_format.get("type") != "raw":
-        return error(
-            "invalid_audio_type",
-            "Audio files with a header or in a container are not decoded yet. Send raw audio: "
-            'audio_format {"type": "raw", "encoding": "pcm_s16le", "sample_rate": 16000}.',
-        )
+    raw = audio_format if isinstance(audio_format, Mapping) and audio_format.get("type") == "raw" else None
     base = _base_url(handshake, options)
     if base is None:
         return error(
@@ -119,8 +121,9 @@ def read_start(
         family=family,
         formatted=family != "universal-3" and query.get("format_turns", "").lower() == "true",
         language=language,
-        encoding=audio_format["encoding"],
-        sample_rate=int(audio_format["sample_rate"]),
+        file=raw is None,
+        encoding=raw["encoding"] if raw else "pcm_s16le",
+        sample_rate=int(raw["sample_rate"]) if raw else DEFAULT_SAMPLE_RATE,
         config=config,
         warnings=(
             *(warning(notice.type, notice.reason) for notice in notices),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from shim.protocol.audio import FRAME_MILLISECONDS
+
 BURST_SECONDS = 1.5
 """How far the audio sent may be ahead of real time. No microphone delivers more in one piece, or gains more in three
 hours, the longest session, by a clock that runs a ten-thousandth too fast."""
@@ -25,7 +27,7 @@ class Pace:
     """
 
     def __init__(self, frame_seconds: float) -> None:
-        self._frame_seconds = frame_seconds
+        self.frame_seconds = frame_seconds
         self._due: float | None = None
 
     def start(self, now: float) -> None:
@@ -35,12 +37,12 @@ class Pace:
 
     def earliest(self) -> float:
         """When the next frame may leave."""
-        return float("-inf") if self._due is None else self._due + self._frame_seconds - BURST_SECONDS
+        return float("-inf") if self._due is None else self._due + self.frame_seconds - BURST_SECONDS
 
     def sent(self, now: float) -> None:
         """A frame left at ``now``."""
         due = now if self._due is None else self._due
-        self._due = max(due, now - CATCH_UP_SECONDS) + self._frame_seconds
+        self._due = max(due, now - CATCH_UP_SECONDS) + self.frame_seconds
 
 
 @dataclass(frozen=True)
@@ -60,18 +62,21 @@ class Outbox:
         frame_seconds: duration of every frame.
     """
 
-    def __init__(self, frame_seconds: float) -> None:
-        self._frame_seconds = frame_seconds
+    def __init__(self, frame_seconds: float = FRAME_MILLISECONDS / 1000) -> None:
         self._items: deque[Item] = deque()
         self._pace = Pace(frame_seconds)
         self.buffered_bytes = 0
         self.sent_seconds = 0.0
 
-    def add_audio(self, frames: list[bytes], now: float) -> None:
-        """Queue what one audio message gave (perhaps no whole frame), and its acknowledgement."""
+    def add_audio(self, frames: list[bytes], now: float, messages: int = 1) -> None:
+        """Queue what audio messages gave (perhaps no whole frame), and their acknowledgements."""
         self._pace.start(now)
         self.add_frames(frames)
-        self._items.append(Acknowledgement())
+        self._items.extend([Acknowledgement()] * messages)
+
+    def use_frames_of(self, seconds: float) -> None:
+        """Say how long the frames are that will be queued; only before the first."""
+        self._pace.frame_seconds = seconds
 
     def add_frames(self, frames: list[bytes]) -> None:
         """Queue frames that no audio message is acknowledged for (the padded rest)."""
@@ -93,7 +98,7 @@ class Outbox:
                     break
                 self._pace.sent(now)
                 self.buffered_bytes -= len(item)
-                self.sent_seconds += self._frame_seconds
+                self.sent_seconds += self._pace.frame_seconds
             released.append(items.popleft())
         return released
 

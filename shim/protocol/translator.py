@@ -26,12 +26,15 @@ from shim.protocol.audio import Framer
 from shim.protocol.effects import (
     CloseClient,
     CloseUpstream,
+    Decode,
     Effect,
+    EndDecoding,
     Log,
     OpenUpstream,
     SendClient,
     SendUpstream,
 )
+from shim.protocol.files import FileAudio, Piece
 from shim.protocol.mapping.errors import (
     SPEECHMATICS_CLOSE_REASONS,
     ErrorMapping,
@@ -130,12 +133,14 @@ class Translator:
         self._effects: list[Effect] = []
         self._timers = Timers()
         self._client_closed = False
-        # These five exist as soon as the link is anything but NONE.
+        # These four exist from StartRecognition on, the framer as soon as the link is anything but NONE.
         self._opening: Opening
-        self._framer: Framer
         self._outbox: Outbox
         self._turns: Turns
         self._transcripts: Transcripts
+        self._framer: Framer
+        self._file: FileAudio | None = None
+        self._undecoded = 0
         self._config: Mapping[str, Any] = {}
         self._wants = Wants()
         self._acknowledged = 0
@@ -161,7 +166,9 @@ class Translator:
     @property
     def owes_anything(self) -> bool:
         """Whether the session has started, or audio waits for its start."""
-        return self._state is not State.WAITING and (self._state is not State.OPENING or self.buffered_bytes > 0)
+        return self._state is not State.WAITING and (
+            self._state is not State.OPENING or self.buffered_bytes > 0
+        )
 
     @property
     def buffered_bytes(self) -> int:
@@ -209,16 +216,43 @@ class Translator:
         Half of the programs that speak the protocol themselves do not wait for RecognitionStarted. Their audio waits.
         """
         if self._state is State.ENDING or (self._state is State.OPENING and self._end_when_started):
-            self._outbox.add_audio([], now)
+            self._add_audio(b"", 1, now)
             if not self._audio_after_end:
                 self._audio_after_end = True
                 reason = "Audio came after EndOfStream. It is ignored."
                 self._warn(WarningType.ADD_AUDIO_AFTER_EOS, reason)
         elif self._state in (State.OPENING, State.RUNNING):
             self._timers.set("idle", now + IDLE_SECONDS)
-            self._outbox.add_audio(self._framer.feed(data), now)
+            if self._file is None:
+                self._add_audio(data, 1, now)
+            else:
+                self._add_piece(self._file.feed(data), 1, now)
         elif self._state is State.WAITING:
             self._refuse(error("protocol_error", "Audio came before StartRecognition."), now)
+        return self._done(now)
+
+    def decoded(self, samples: bytes, pieces: int, now: float) -> list[Effect]:
+        """The decoder of a file has made 16-bit mono samples at 16 kHz, and has used up so many `Decode` effects."""
+        if self._state in (State.RUNNING, State.ENDING):
+            # The last piece of a file that is shorter than any other came with EndOfStream, not with audio.
+            messages = min(pieces, self._undecoded)
+            self._undecoded -= messages
+            self._add_audio(samples, messages, now)
+        return self._done(now)
+
+    def decoding_ended(self, problem: str, now: float) -> list[Effect]:
+        """The decoder gives nothing more. ``problem`` says what it could not make samples of, for the program."""
+        if self._state in (State.RUNNING, State.ENDING) and self._file is not None:
+            if problem and self._link is Link.NONE:
+                self._refuse(error("invalid_audio_type", problem), now)
+                return self._done(now)
+            if problem:
+                self._warn(WarningType.VALIDATION_WARNING, problem)
+            self._file.ignore_rest()
+            messages, self._undecoded = self._undecoded, 0
+            self._add_audio(b"", messages, now)
+            if self._state is State.ENDING:
+                self._end_audio(now)
         return self._done(now)
 
     def client_closed(self, now: float) -> list[Effect]:
@@ -304,18 +338,29 @@ class Translator:
             return
         self._opening = opening
         self._config = opening.config
-        self._framer = Framer(opening.encoding, opening.sample_rate)
-        self._outbox = Outbox(self._framer.frame_seconds)
+        self._outbox = Outbox()
         self._turns = Turns(opening.family == "universal-streaming", opening.formatted)
         self._transcripts = Transcripts(opening.language, opening.config.get("diarization") == "speaker")
-        self._state, self._link = State.OPENING, Link.OPENING
-        self._connection += 1
-        self._timers.set("start", now + START_SECONDS)
-        self._timers.set("begin", now + BEGIN_SECONDS)
+        self._state = State.OPENING
         for warning in opening.warnings:
             self._send(warning)
-        self._effects.append(OpenUpstream(self._connection, opening.url))
         self._follow_wants(opening.config)
+        if opening.file:
+            # The sample rate is part of the address, and only the file knows it.
+            self._file = FileAudio()
+            self._recognition_started(now)
+        else:
+            self._timers.set("start", now + START_SECONDS)
+            self._open(now)
+
+    def _open(self, now: float) -> None:
+        opening = self._opening
+        self._framer = Framer(opening.encoding, opening.sample_rate)
+        self._outbox.use_frames_of(self._framer.frame_seconds)
+        self._link = Link.OPENING
+        self._connection += 1
+        self._timers.set("begin", now + BEGIN_SECONDS)
+        self._effects.append(OpenUpstream(self._connection, opening.url))
 
     def _follow_wants(self, config: Mapping[str, Any]) -> None:
         self._wants.read(config)
@@ -331,14 +376,49 @@ class Translator:
                 )
             )
 
+    def _end_of_stream_before_start(self, message: Mapping[str, Any], now: float) -> None:
+        self._end_when_started = True
+
     def _end_of_stream(self, message: Mapping[str, Any], now: float) -> None:
         self._state = State.ENDING
         self._timers.clear("idle")
+        if self._file is not None:
+            self._add_piece(self._file.finish(), 0, now)
+            if self._file.needs_decoder:
+                self._effects.append(EndDecoding())
+                return
+        if self._state is State.ENDING:
+            self._end_audio(now)
+
+    def _end_audio(self, now: float) -> None:
+        if self._link is Link.NONE:  # a file without a sound
+            self._end_of_transcript(now)
+            return
         self._outbox.add_frames(self._framer.flush())
         self._outbox.add_message(_TERMINATE)
 
-    def _end_of_stream_before_start(self, message: Mapping[str, Any], now: float) -> None:
-        self._end_when_started = True
+    def _add_piece(self, piece: Piece, messages: int, now: float) -> None:
+        """Take what some messages brought of a file."""
+        if piece.refused:
+            self._refuse(error("invalid_audio_type", piece.refused), now)
+        elif piece.encoded is not None and self._file is not None and self._file.container is not None:
+            self._undecoded += messages
+            self._effects.append(Decode(self._file.container, piece.encoded))
+        else:
+            self._add_audio(piece.samples, messages, now)
+        if piece.lost:
+            self._warn(WarningType.VALIDATION_WARNING, piece.lost)
+
+    def _add_audio(self, samples: bytes, messages: int, now: float) -> None:
+        """Queue samples, and the acknowledgements of the messages that they are the last of."""
+        if samples and self._link is Link.NONE and self._file is not None:
+            self._opening = self._opening.at_rate(self._file.sample_rate)
+            self._open(now)
+        if self._link is Link.NONE:
+            for _ in range(messages):
+                self._acknowledge()
+        else:
+            self._outbox.add_audio(self._framer.feed(samples), now, messages)
 
     def _set_recognition_config(self, message: Mapping[str, Any], now: float) -> None:
         config = message.get("transcription_config")

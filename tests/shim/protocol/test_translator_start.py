@@ -154,11 +154,10 @@ def test_the_model_can_be_chosen(make_session):
         ({"audio_format": RAW, "transcription_config": {"language": 7}}, "invalid_config", 1003),
         ({"audio_format": RAW}, "invalid_config", 1003),
         (
-            {"audio_format": {"type": "file"}, "transcription_config": {"language": "en"}},
+            {"audio_format": {"type": "stream"}, "transcription_config": {"language": "en"}},
             "invalid_audio_type",
             1003,
         ),
-        ({"transcription_config": {"language": "en"}}, "invalid_audio_type", 1003),
         (
             {"audio_format": {**RAW, "encoding": "pcm_s24le"}, "transcription_config": {"language": "en"}},
             "invalid_audio_type",

@@ -299,7 +299,7 @@ def test_audio_far_faster_than_real_time_ends_in_an_error_at_the_stated_limit(
     one = client(serve(streaming_url=emulator.url, speed=1).local_url(URL))
     one.start()
     with contextlib.suppress(ConnectionClosed):  # the Error may come before everything was sent
-        one.speak(bytes(2**21), chunk=2**16)
+        one.speak(bytes(2**22), chunk=2**16)
     heard = one.hear_all()
     assert heard.names[-1] == "Error"
     assert "faster than real time" in heard.messages[-1]["reason"]

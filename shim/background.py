@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import functools
 import os
 import secrets
 import sys
@@ -42,6 +43,14 @@ class _Thread:
     loop: asyncio.AbstractEventLoop
     server: SessionServer
     ended: asyncio.Event
+
+
+@functools.cache
+def session_server_class() -> type[SessionServer]:
+    """`SessionServer`, imported at the first call: with it comes websockets, which may be a library to redirect."""
+    from shim.server import SessionServer
+
+    return SessionServer
 
 
 class BackgroundServer:
@@ -119,14 +128,12 @@ class BackgroundServer:
             return self._running.server
 
     def _start(self) -> _Thread:
-        # Imported with the first connection: it imports websockets, which may be a library to redirect.
-        from shim.server import SessionServer
-
+        server_class = session_server_class()
         started: Future[_Thread] = Future()
 
         async def serve_until_ended() -> None:
             server, ended = (
-                SessionServer(self._settings, self._clock, secrets.token_urlsafe(16)),
+                server_class(self._settings, self._clock, secrets.token_urlsafe(16)),
                 asyncio.Event(),
             )
             try:

@@ -19,6 +19,7 @@ from shim.protocol.mapping.hosts import REGIONS
 from shim.settings import REGION_VARIABLE, SPEECH_MODEL_VARIABLE
 
 BOOTSTRAP = Path(__file__).parent / "bootstrap"
+_COERCED_LOCALES = ("C.UTF-8", "C.utf8", "UTF-8")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     if sys.flags.ignore_environment or sys.flags.no_site:
         return _usage("Python was started with -E, -I or -S, which keeps the redirect out; leave that out")
     command = [sys.executable, *_interpreter_options(), *program]
-    environment = {**os.environ, **_variables(arguments, program)}
+    environment = {**_original_environment(), **_variables(arguments, program)}
     sys.stdout.flush()
     sys.stderr.flush()
     if os.name == "nt":
@@ -67,6 +68,14 @@ def _interpreter_options() -> list[str]:
     """The options that this interpreter was started with, such as ``-u`` and ``-X dev``."""
     start = sys.orig_argv[: len(sys.orig_argv) - len(sys.argv[1:])]
     return start[1:-2] if start[-2] == "-m" else start[1:-1]
+
+
+def _original_environment() -> dict[str, str]:
+    """The environment before this interpreter started, which in the C locale sets ``LC_CTYPE`` (PEP 538)."""
+    environment = dict(os.environ)
+    if sys.flags.utf8_mode and environment.get("LC_CTYPE") in _COERCED_LOCALES:
+        del environment["LC_CTYPE"]
+    return environment
 
 
 def _variables(arguments: argparse.Namespace, program: list[str]) -> dict[str, str]:

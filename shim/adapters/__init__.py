@@ -51,7 +51,7 @@ def watch(modules: Iterable[str], *, load: bool = False) -> None:
         load: import the adapters now, and with them the session server, rather than with the first library.
     """
     if load:
-        importlib.import_module("shim.server")
+        importlib.import_module("shim.background").session_server_class()
     new = [name for name in modules if name not in _watched]
     _watched.update(new)
     AfterImport({name: load_patch(name) if load else apply for name in new}).install()

@@ -110,13 +110,18 @@ class Span(TypedDict):
     start_time: float
 
 
-class RecognitionStarted(TypedDict):
-    """The session is open; audio may come."""
-
+class _RecognitionStarted(TypedDict):
     message: Literal["RecognitionStarted"]
     id: str
     orchestrator_version: str
     language_pack_info: LanguagePackInfo
+
+
+class RecognitionStarted(_RecognitionStarted, total=False):
+    """The session is open; audio may come. Both lists, which are equal, only in a session of several channels."""
+
+    channel_ids: list[str]
+    channels: list[str]
 
 
 class AudioAdded(TypedDict):
@@ -124,6 +129,14 @@ class AudioAdded(TypedDict):
 
     message: Literal["AudioAdded"]
     seq_no: int
+
+
+class ChannelAudioAdded(TypedDict):
+    """One audio message of a channel was taken; ``seq_no`` counts from 1 in each channel."""
+
+    message: Literal["ChannelAudioAdded"]
+    seq_no: int
+    channel: str
 
 
 class _Transcript(TypedDict):
@@ -134,9 +147,13 @@ class _Transcript(TypedDict):
 
 
 class Transcript(_Transcript, total=False):
-    """A partial or final transcript. ``forced`` is only there, and true, after ForceEndOfUtterance."""
+    """A partial or final transcript.
+
+    ``forced`` is only there, and true, after ForceEndOfUtterance; ``channel`` only in a session of several channels.
+    """
 
     forced: Literal[True]
+    channel: str
 
 
 class _EndOfUtterance(TypedDict):
@@ -146,9 +163,10 @@ class _EndOfUtterance(TypedDict):
 
 
 class EndOfUtterance(_EndOfUtterance, total=False):
-    """The speaker has come to an end. ``forced`` as in `Transcript`."""
+    """The speaker has come to an end. ``forced`` and ``channel`` as in `Transcript`."""
 
     forced: Literal[True]
+    channel: str
 
 
 class EndOfTranscript(TypedDict):
@@ -193,6 +211,7 @@ class Notification(_Notification, total=False):
 ServerMessage = (
     RecognitionStarted
     | AudioAdded
+    | ChannelAudioAdded
     | Transcript
     | EndOfUtterance
     | EndOfTranscript
@@ -202,19 +221,25 @@ ServerMessage = (
 
 
 def recognition_started(
-    id: str, language_pack_info: LanguagePackInfo, orchestrator_version: str
+    id: str, language_pack_info: LanguagePackInfo, orchestrator_version: str, channels: Sequence[str] = ()
 ) -> RecognitionStarted:
-    """The answer to StartRecognition."""
-    return {
+    """The answer to StartRecognition; ``channels`` in a session of several."""
+    made: RecognitionStarted = {
         "message": "RecognitionStarted",
         "orchestrator_version": orchestrator_version,
         "id": id,
         "language_pack_info": language_pack_info,
     }
+    if channels:
+        # The specification says channel_ids, Speechmatics' page on channels says channels.
+        made["channel_ids"] = made["channels"] = list(channels)
+    return made
 
 
-def audio_added(seq_no: int) -> AudioAdded:
-    """The acknowledgement of the audio message number ``seq_no``."""
+def audio_added(seq_no: int, channel: str | None = None) -> AudioAdded | ChannelAudioAdded:
+    """The acknowledgement of the audio message number ``seq_no`` (of a channel, where there are several)."""
+    if channel is not None:
+        return {"message": "ChannelAudioAdded", "seq_no": seq_no, "channel": channel}
     return {"message": "AudioAdded", "seq_no": seq_no}
 
 
@@ -255,6 +280,7 @@ def transcript(
     start_time: float,
     end_time: float,
     forced: bool = False,
+    channel: str | None = None,
 ) -> Transcript:
     """A final (AddTranscript) or partial (AddPartialTranscript) transcript; ``text`` as `TranscriptMetadata` says."""
     made: Transcript = {
@@ -265,10 +291,12 @@ def transcript(
     }
     if forced:
         made["forced"] = True
+    if channel is not None:
+        made["channel"] = channel
     return made
 
 
-def end_of_utterance(time: float, forced: bool = False) -> EndOfUtterance:
+def end_of_utterance(time: float, forced: bool = False, channel: str | None = None) -> EndOfUtterance:
     """The utterance ended at ``time``."""
     made: EndOfUtterance = {
         "message": "EndOfUtterance",
@@ -277,6 +305,8 @@ def end_of_utterance(time: float, forced: bool = False) -> EndOfUtterance:
     }
     if forced:
         made["forced"] = True
+    if channel is not None:
+        made["channel"] = channel
     return made
 
 

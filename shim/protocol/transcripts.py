@@ -18,6 +18,7 @@ class Transcripts:
     Args:
         language: ``transcription_config.language``.
         speakers: speaker diarization was asked for.
+        channel: name of the channel, which every message repeats; None in a session of one channel.
 
     Attributes:
         partials: whether partial transcripts are wanted now.
@@ -25,10 +26,11 @@ class Transcripts:
         end: where the last final ended, in seconds of the session.
     """
 
-    def __init__(self, language: str, speakers: bool) -> None:
+    def __init__(self, language: str, speakers: bool, channel: str | None = None) -> None:
         self._language = language
         self._delimiter = language_pack_info(language)["word_delimiter"]
         self._label = speaker_label if speakers else None
+        self._channel = channel
         self._partial_shown = False
         self.partials = False
         self.utterances = False
@@ -55,20 +57,20 @@ class Transcripts:
 
     def utterance_end(self, forced: bool) -> ServerMessage:
         """EndOfUtterance by itself, where the last final ended."""
-        return end_of_utterance(self.end, forced)
+        return end_of_utterance(self.end, forced, self._channel)
 
     def _final(self, words: Sequence[Word], forced: bool) -> ServerMessage | None:
         results, text = compose(words, self._language, self._delimiter, self._label)
         if not results:
             return None
         self.end = max(self.end, seconds(words[-1].end))
-        return transcript(
-            True, text + self._delimiter, results, seconds(words[0].start), seconds(words[-1].end), forced
-        )
+        start, end = seconds(words[0].start), seconds(words[-1].end)
+        return transcript(True, text + self._delimiter, results, start, end, forced, self._channel)
 
     def _partial(self, words: Sequence[Word]) -> ServerMessage:
         results, text = compose(words, self._language, self._delimiter, self._label)
         self._partial_shown = bool(results)
         if not results:
-            return transcript(False, "", results, self.end, self.end)
-        return transcript(False, text, results, seconds(words[0].start), seconds(words[-1].end))
+            return transcript(False, "", results, self.end, self.end, channel=self._channel)
+        start, end = seconds(words[0].start), seconds(words[-1].end)
+        return transcript(False, text, results, start, end, channel=self._channel)

@@ -49,14 +49,15 @@ class Turns:
             never changes a final word (Universal-Streaming without formatting).
         formatted: the model heeds ``format_turns``, and it was asked for: the final of a turn comes twice, and the
             second, formatted one counts.
+        final_until: milliseconds; words that lie before are final already, from another connection, and not given again.
     """
 
-    def __init__(self, word_by_word: bool, formatted: bool) -> None:
+    def __init__(self, word_by_word: bool, formatted: bool, final_until: int = 0) -> None:
         self._word_by_word = word_by_word and not formatted
         self._formatted = formatted
         self._current: _Turn | None = None
         self._previous: _Turn | None = None
-        self._given_until = 0
+        self._final_until = self._given_until = final_until
 
     @property
     def waiting_for_format(self) -> bool:
@@ -71,23 +72,23 @@ class Turns:
 
     def turn(self, message: Turn) -> list[Step]:
         """What a Turn brings."""
-        words = _with_speaker(message)
+        words = self._words(message)
         ends = message.end_of_turn
         steps: list[Step] = []
         turn = self._current
         if turn is None or message.order > turn.order:
             steps = self.rest()
             self._previous = turn if turn and not turn.ended else None
-            turn = self._current = _Turn(message.order)
+            turn = self._current = _Turn(message.order, given_until=self._given_until)
         elif turn.ended and not self.waiting_for_format:
             if not self._is_new(words):
                 return self._late_final(message) if ends else []
-            turn = self._current = _Turn(message.order)
+            turn = self._current = _Turn(message.order, given_until=self._given_until)
         elif message.order < turn.order:
             return self._late_final(message) if ends else []
         elif turn.ended and not ends:
             return []
-        if ends and not words:
+        if ends and not message.words:
             # An empty formatted final must not take back the text that waits for it.
             words = turn.words if turn.ended else _words_of_text(message.transcript, turn)
         turn.words = words
@@ -102,6 +103,12 @@ class Turns:
             return []
         self._give(self._current, words)
         return [Step(words, (), ends_turn=True)]
+
+    def _words(self, message: Turn) -> Sequence[Word]:
+        words = _with_speaker(message)
+        if not self._final_until:
+            return words
+        return [word for word in words if (word.start + word.end) / 2 >= self._final_until]
 
     def _is_new(self, words: Sequence[Word]) -> bool:
         # Should an order ever be used again, it is the times that tell another turn from a repetition.
@@ -129,7 +136,7 @@ class Turns:
         if turn is None or turn.order != message.order:
             return []
         self._previous = None
-        turn.words = _with_speaker(message)
+        turn.words = self._words(message)
         late = self._remaining(turn)
         return [Step(late, self.open_words)] if late else []
 

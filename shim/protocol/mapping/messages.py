@@ -185,15 +185,24 @@ NO_SPEAKER_LABELS = frozenset({"UNKNOWN", "PENDING"})
 _LETTERS = re.compile(r"[A-Z]{1,2}")
 
 
-def speaker_label(label: str | None, earlier: int = 0) -> str:
+def speaker_label(label: str | None) -> str:
     """AssemblyAI's speaker label as Speechmatics writes it: A is S1, B is S2, Z is S26, AA is S27.
 
-    Args:
-        label: the label of a word or turn; None, UNKNOWN, PENDING and anything else become ``UU``.
-        earlier: how many speaker numbers earlier connections of the session used up.
+    None, UNKNOWN, PENDING and anything else become ``UU``.
     """
     number = speaker_number(label)
-    return f"S{earlier + number}" if number else UNKNOWN_SPEAKER
+    return f"S{number}" if number else UNKNOWN_SPEAKER
+
+
+def later_label(label: str | None, earlier: int) -> str | None:
+    """AssemblyAI's label of somebody before whom ``earlier`` speakers of other connections came: A after two is C."""
+    number = speaker_number(label)
+    if not number or not earlier:
+        return label
+    first, second = divmod(number + earlier - 1, 26)
+    if first > 26:
+        return None  # more speakers than there are labels: better none than somebody else's
+    return (chr(ord("A") + first - 1) if first else "") + chr(ord("A") + second)
 
 
 def speaker_number(label: str | None) -> int:

@@ -46,8 +46,8 @@ def test_speaker_labels_become_those_of_speechmatics(label: str | None, expected
 
 
 def test_a_later_connection_never_reuses_a_speaker() -> None:
-    assert messages.speaker_label("A", earlier=2) == "S3"
-    assert messages.speaker_label("UNKNOWN", earlier=2) == "UU"
+    assert messages.speaker_label(messages.later_label("A", 2)) == "S3"
+    assert messages.speaker_label(messages.later_label("UNKNOWN", 2)) == "UU"
 
 
 def test_times_change_their_unit() -> None:

@@ -8,6 +8,8 @@ import importlib.metadata
 import io
 import json
 import socket
+import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -158,6 +160,7 @@ class TestKey:
         outcome = checks.key(context())
         assert outcome.status == "failed"
         assert "SPEECHMATICS_API_KEY" in outcome.detail
+        assert checks.key(context("ws://127.0.0.1:1")).status == "ok"
 
     def test_another_server_may_have_any_key(self):
         assert checks.key(context("ws://127.0.0.1:1", api_key="k")).status == "ok"
@@ -342,7 +345,9 @@ class TestReachability:
         assert "certificate" in found["TLS"].detail
         assert "trust store" in found["TLS"].advice
         assert found["session"].status == "skipped"
-        assert emulator.journal.connections == []
+        (only_the_clock,) = emulator.journal.connections
+        assert only_the_clock.method == "HEAD"
+        assert API_KEY not in str(only_the_clock.headers)
 
     def test_a_certificate_that_is_trusted(self, emulate, tmp_path, monkeypatch):
         authority = CertificateAuthority.create(tmp_path)
@@ -367,10 +372,10 @@ class TestReachability:
 class TestClock:
     @pytest.fixture
     def server(self) -> Iterator[Callable[[str | None], str]]:
-        """Answers every request with this Date, or none; gives its address."""
+        """Answers every request with this Date, or none, perhaps over TLS; gives its address."""
         with ExitStack() as stack:
 
-            def start(date: str | None) -> str:
+            def start(date: str | None, tls: ssl.SSLContext | None = None) -> str:
                 class Handler(http.server.BaseHTTPRequestHandler):
                     def do_HEAD(self) -> None:
                         self.send_response_only(404)
@@ -379,10 +384,12 @@ class TestClock:
                         self.end_headers()
 
                 server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+                if tls:
+                    server.socket = tls.wrap_socket(server.socket, server_side=True)
                 stack.callback(server.server_close)
                 stack.callback(server.shutdown)
                 threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-                return f"ws://127.0.0.1:{server.server_port}"
+                return f"{'wss' if tls else 'ws'}://127.0.0.1:{server.server_port}"
 
             yield start
 
@@ -401,6 +408,13 @@ class TestClock:
         assert outcome.status == status
         assert text in outcome.detail
         assert ("Set the system's time" in outcome.advice) == (status == "failed")
+
+    def test_a_certificate_that_is_not_accepted_may_be_the_clocks_fault(self, server, tmp_path):
+        tls = CertificateAuthority.create(tmp_path).certificate()
+        found = outcomes(context(server("Sat, 01 Jan 2000 00:00:00 GMT", tls)))
+        assert found["TLS"].status == "failed"
+        assert "the clock" in found["TLS"].advice
+        assert found["clock"].status == "failed"
 
     @pytest.mark.parametrize("date", [None, "yesterday"])
     def test_a_server_that_does_not_tell_the_time_says_nothing(self, server, date):
@@ -513,6 +527,16 @@ class TestTable:
         ]
         assert [outcome.status for _, outcome in made(context(), rows)] == ["skipped", "ok"]
 
+    def test_one_that_breaks_off_is_a_failure_and_the_others_are_made(self):
+        def broken(context: Context) -> Outcome:
+            raise RuntimeError(f"the key {API_KEY}\nis odd")
+
+        rows = [Check("first", broken), Check("second", lambda context: Outcome("ok", ""))]
+        (_, first), (_, second) = made(context(), rows)
+        assert first.status == "failed"
+        assert first.detail == "broke off with RuntimeError: the key *** is odd"
+        assert second.status == "ok"
+
 
 class TestCommand:
     @pytest.fixture
@@ -571,6 +595,21 @@ class TestCommand:
             "advice": "",
         }
         assert not by_name["microphone"]["needed"]
+
+    def test_it_works_where_the_packages_that_it_looks_for_are_missing(self):
+        program = (
+            "import importlib.metadata, sys\n"
+            "missing = ('websockets', 'websocket', 'pyaudio', 'numpy', 'soxr', 'orjson')\n"
+            "sys.modules.update(dict.fromkeys(missing))\n"
+            "def version(name): raise importlib.metadata.PackageNotFoundError(name)\n"
+            "importlib.metadata.version = version\n"
+            "from shim.cli import main\n"
+            "sys.exit(main(['doctor']))"
+        )
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (1, "")
+        assert done.stdout.endswith("Not right: websockets, websocket-client, key.\n")
+        assert "not possible before this is right: websockets" in done.stdout
 
     def test_help_says_that_a_session_is_billed_and_how_to_avoid_it(self, capsys):
         with pytest.raises(SystemExit):

@@ -1,4 +1,4 @@
-"""What rules propose, and the one pass that applies it to a text."""
+"""What rules propose, and how it is carried out."""
 
 from __future__ import annotations
 
@@ -165,18 +165,16 @@ def comments_above(source: Source, statement: ast.stmt) -> int:
 
 
 def apply(source: Source, changes: Iterable[Change]) -> str:
-    """The text after all changes, in one pass.
+    """The text of a source after all changes.
 
     Insertions at one place keep the order in which they come; an identical change that comes twice counts once.
 
     Raises:
         OverlapError: two changes claim the same characters.
+        SourceError: libcst cannot parse the source.
+        ValueError: what it would become is no Python.
     """
-    unique = list(dict.fromkeys((change.start, change.end, change.text) for change in changes))
-    pieces, position = [], 0
-    for start, end, text in sorted(unique, key=lambda change: (change[0], change[1])):
-        if start < position:
-            raise OverlapError(f"line {source.line_of(start)}: two rules change the same text")
-        pieces += [source.text[position:start], text.replace("\n", source.newline)]
-        position = end
-    return "".join([*pieces, source.text[position:]])
+    # Imported here: libcst takes longer to import than most files take to migrate, and many are only looked at.
+    from migrator.rewriting import carry_out
+
+    return carry_out(source, changes)

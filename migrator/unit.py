@@ -73,7 +73,7 @@ def native(session: Session, options: Options) -> Rewrite:
     ]
     try:
         text = apply(source, [change for _, change in changes])
-    except OverlapError as error:
+    except (OverlapError, ValueError) as error:
         return Rewrite(source.text, obstacles=[*obstacles, Obstacle(1, str(error))])
     return Rewrite(text, sorted(set(edits)), sorted(set(findings)), obstacles)
 

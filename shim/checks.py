@@ -301,13 +301,16 @@ def _record() -> bytes:
     def record() -> None:
         try:
             with Microphone(sample_rate=_SAMPLE_RATE) as source:
-                results.put(source.read(round(SOUND_SECONDS * _SAMPLE_RATE) * 2))
+                sound = source.read(round(SOUND_SECONDS * _SAMPLE_RATE) * 2)
+            results.put(sound)
         except Exception as error:
             results.put(error)
 
     # In a thread of its own, because a device may hang in its driver, where nothing can stop it.
-    threading.Thread(target=record, daemon=True).start()
+    recording = threading.Thread(target=record, daemon=True)
+    recording.start()
     result = results.get(timeout=DEVICE_SECONDS)
+    recording.join()
     if isinstance(result, Exception):
         raise result
     return result

@@ -67,7 +67,7 @@ def _usage(text: str) -> int:
 def _interpreter_options() -> list[str]:
     """The options that this interpreter was started with, such as ``-u`` and ``-X dev``."""
     start = sys.orig_argv[: len(sys.orig_argv) - len(sys.argv[1:])]
-    return start[1:-2] if start[-2] == "-m" else start[1:-1]
+    return start[1:-2] if start[-2] in ("-m", "-c") else start[1:-1]
 
 
 def _original_environment() -> dict[str, str]:

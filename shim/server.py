@@ -66,7 +66,7 @@ class SessionServer:
         self._numbers = itertools.count(1)
         # A connection holds its session from the handshake on, so that a drain finds it before it runs.
         self._sessions: weakref.WeakValueDictionary[int, Session] = weakref.WeakValueDictionary()
-        self._running: set[asyncio.Task[Any]] = set()
+        self._running: dict[asyncio.Task[Any], Session] = {}
         self._server: Server | None = None
         self._address = ("", 0)
 
@@ -147,10 +147,11 @@ class SessionServer:
     async def _serve(self, connection: ServerConnection) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._running.add(task)
         session = cast(_Connection, connection).session
+        is_full = self._limits.sessions is not None and self._open_sessions() >= self._limits.sessions
+        self._running[task] = session
         try:
-            if self._limits.sessions is not None and self._open_sessions() > self._limits.sessions:
+            if is_full:
                 logger.error(
                     "client refused: %d sessions are open, no more are allowed", self._limits.sessions
                 )
@@ -160,7 +161,7 @@ class SessionServer:
             else:
                 await session.run()
         finally:
-            self._running.discard(task)
+            del self._running[task]
 
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """None to open the WebSocket, a response to refuse it."""
@@ -185,7 +186,7 @@ class SessionServer:
         return None
 
     def _open_sessions(self) -> int:
-        return sum(session.is_open for session in self._sessions.values())
+        return sum(session.is_open for session in self._running.values())
 
     def _health(self, connection: ServerConnection) -> Response:
         refusal = _refusal(self._settings())

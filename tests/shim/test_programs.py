@@ -85,7 +85,7 @@ def outcomes(
         )  # fmt: skip
         return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
-    with ThreadPoolExecutor(6) as pool:
+    with ThreadPoolExecutor(10) as pool:
         yield {case: pool.submit(run, *case) for case in RUNS}
 
 

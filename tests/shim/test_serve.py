@@ -157,6 +157,15 @@ def test_one_session_more_than_allowed_is_the_error_quota_exceeded(serve: Serve)
         assert hear(third, "RecognitionStarted", "Error")[-1]["message"] == "RecognitionStarted"
 
 
+def test_requests_that_never_become_a_session_take_no_place(serve: Serve) -> None:
+    server = serve("--max-sessions", "1")
+    for _ in range(20):
+        assert server.ask("GET", "/v2")[0] == 426
+    with connect(server.url, proxy=None) as connection:
+        connection.send(START)
+        assert hear(connection, "RecognitionStarted", "Error")[-1]["message"] == "RecognitionStarted"
+
+
 def test_a_client_that_is_silent_too_long_is_told_so(serve: Serve) -> None:
     with connect(serve("--idle-timeout", "0.5").url, proxy=None) as connection:
         connection.send(START)

@@ -34,15 +34,10 @@ from urllib.parse import SplitResult, urlsplit
 from shim import framing
 from shim.clock import Clock
 from shim.protocol import assemblyai
+from shim.protocol.line import BEGIN_SECONDS, TERMINATION_SECONDS
 from shim.protocol.mapping.errors import ErrorMapping, FailureKind, from_assemblyai, from_failure, quotable
 from shim.protocol.mapping.hosts import DEFAULT_SPEECHMATICS_URL, REGIONS, Region
-from shim.protocol.opening import read_start
-from shim.protocol.translator import (
-    BEGIN_SECONDS,
-    TERMINATION_SECONDS,
-    Handshake,
-    TranslatorOptions,
-)
+from shim.protocol.opening import Handshake, TranslatorOptions, read_start
 from shim.settings import API_KEY_VARIABLE, REGION_VARIABLE, STREAMING_URL_VARIABLE, Settings
 
 MINIMUM_PYTHON = (3, 10)

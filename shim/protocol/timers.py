@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class Timers:
     """Which things are due when. Times are seconds of whatever clock the owner has."""
@@ -21,6 +23,10 @@ class Timers:
         """Nothing but ``name`` is due any more."""
         self._times = {kept: time for kept, time in self._times.items() if kept == name}
 
+    def clear_all(self) -> None:
+        """Nothing is due any more."""
+        self._times = {}
+
     def is_set(self, name: str) -> bool:
         """Whether ``name`` is going to be due."""
         return name in self._times
@@ -36,3 +42,30 @@ class Timers:
             return None
         del self._times[name]
         return name
+
+
+class Countdown:
+    """A limit of time that is announced before it is reached.
+
+    Args:
+        seconds: the limit.
+        warnings: how many seconds before it there is a warning, longest first.
+    """
+
+    def __init__(self, seconds: float, warnings: Sequence[float]) -> None:
+        self._seconds = seconds
+        self._moments = (*warnings, 0.0)
+        self._next = 0
+
+    def restart(self) -> float:
+        """Begin anew; in how many seconds the first warning is due."""
+        self._next = 0
+        return self._seconds - self._moments[0]
+
+    def step(self) -> tuple[float, float]:
+        """A moment has come: how many seconds are left (0: the limit is reached), and how many until the next moment."""
+        left = self._moments[self._next]
+        if not left:
+            return 0.0, 0.0
+        self._next += 1
+        return left, left - self._moments[self._next]

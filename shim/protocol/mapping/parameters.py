@@ -183,7 +183,7 @@ _ROWS: tuple[Parameter, ...] = (
         Treatment.MAPPED,
         ("speaker_labels",),
         "`speaker` becomes `speaker_labels=true`. `channel` and `channel_and_speaker` have to become one session per "
-        "channel: AssemblyAI takes mono audio only, and the drop-in refuses them.",
+        "channel: AssemblyAI takes mono audio only. The drop-in does that by itself.",
         "{} tells no speakers apart: every speaker is UU.",
     ),
     Parameter(
@@ -229,7 +229,7 @@ _ROWS: tuple[Parameter, ...] = (
         _T + "channel_diarization_labels",
         Treatment.WARNED,
         (),
-        "Channels become sessions; the program knows which is which.",
+        "Channels become sessions; the program knows which is which. The drop-in names every message's channel.",
         "AssemblyAI takes one channel; channel_diarization_labels is not used.",
     ),
     Parameter(
@@ -499,6 +499,13 @@ _NO_CHANGE: dict[str, tuple[Any, ...]] = {
 _MOST_NAMES = 20
 
 
+CHANNEL_DIARIZATIONS = frozenset({"channel", "channel_and_speaker"})
+"""Values of ``diarization`` for audio that comes in several channels."""
+
+SPEAKER_DIARIZATIONS = frozenset({"speaker", "channel_and_speaker"})
+"""Values of ``diarization`` that tell speakers apart."""
+
+
 class _Configuration:
     """The keys of a configuration whose values are usable, by path, and what is to be told about the others."""
 
@@ -563,7 +570,7 @@ class _Configuration:
 
 
 def query_parameters(
-    start: Mapping[str, Any], model: str, *, partial_turns: bool | None = None
+    start: Mapping[str, Any], model: str, *, partial_turns: bool | None = None, channels: bool = False
 ) -> tuple[dict[str, str], list[Notice]]:
     """The query of an AssemblyAI connection for a StartRecognition.
 
@@ -573,6 +580,8 @@ def query_parameters(
             the choice itself is not repeated here.
         partial_turns: whether AssemblyAI is to send Turns that are not over; None: as the program asked for partials.
             One who needs them to find words that wait too long, or final words within a turn, says True.
+        channels: the caller opens a connection for each channel; the query is that of any one of them. Otherwise several
+            channels are refused.
 
     Returns:
         Parameters in the form in which they are sent (before percent-encoding), and what has to be told. ``encoding``
@@ -586,15 +595,16 @@ def query_parameters(
     query.update(_audio(configuration))
     query.update(_language(configuration, facts))
     query.update(_vocabulary(configuration))
-    query.update(_speakers(configuration, facts))
+    query.update(_speakers(configuration, facts, channels))
     query.update(_turns(configuration, facts))
     wanted = configuration.get(_T + "enable_partials") or configuration.get(
         _T + "enable_transcription_partials"
     )
     if not (wanted if partial_turns is None else partial_turns):
         query["include_partial_turns"] = "false"
+    followed = {_T + "channel_diarization_labels"} if channels and _has_channels(configuration) else ()
     for path in _ALWAYS_LOST:
-        if configuration.asks(path):
+        if configuration.asks(path) and path not in followed:
             configuration.warn(path, configuration.get(path))
     return query, configuration.notices
 
@@ -661,16 +671,20 @@ def _vocabulary(configuration: _Configuration) -> dict[str, str]:
     return {"keyterms_prompt": _json(usable)} if usable else {}
 
 
-def _speakers(configuration: _Configuration, facts: languages.Model) -> dict[str, str]:
+def _has_channels(configuration: _Configuration) -> bool:
+    return configuration.get(_T + "diarization") in CHANNEL_DIARIZATIONS
+
+
+def _speakers(configuration: _Configuration, facts: languages.Model, channels: bool) -> dict[str, str]:
     diarization = configuration.get(_T + "diarization", "none")
-    if diarization == "none":
-        return {}
-    if diarization != "speaker":
+    if _has_channels(configuration) and not channels:
         configuration.refuse(
             _T + "diarization",
             f"AssemblyAI takes one channel per session, so diarization {diarization!r} is not possible. Open one session "
             "per channel, or use diarization 'speaker' with the channels mixed.",
         )
+        return {}
+    if diarization not in SPEAKER_DIARIZATIONS:
         return {}
     for path in PARAMETERS:
         if (

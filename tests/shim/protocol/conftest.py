@@ -22,7 +22,7 @@ from shim.protocol.effects import (
     SendClient,
     SendUpstream,
 )
-from shim.protocol.translator import Handshake, Translator, TranslatorOptions
+from shim.protocol.translator import Handshake, State, Translator, TranslatorOptions
 
 # How long one example takes says nothing on a busy machine.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -115,19 +115,35 @@ class Session:
     def audio(self, data: bytes) -> list[Effect]:
         return self._take(self.translator.client_audio(data, self.now))
 
-    def hear(self, message: Any, connection: int = 1) -> list[Effect]:
-        """AssemblyAI sends a frame."""
+    def hear(self, message: Any, connection: int | None = None) -> list[Effect]:
+        """AssemblyAI sends a frame, on its newest connection if nothing else is said."""
         data = message if isinstance(message, str | bytes) else json.dumps(message)
-        return self._take(self.translator.upstream_message(connection, data, self.now))
+        number = self.connection if connection is None else connection
+        return self._take(self.translator.upstream_message(number, data, self.now))
 
-    def opened(self) -> list[Effect]:
-        return self._take(self.translator.upstream_opened(1, self.now))
+    def opened(self, connection: int | None = None, unix_time: float | None = None) -> list[Effect]:
+        number = self.connection if connection is None else connection
+        return self._take(self.translator.upstream_opened(number, self.now, unix_time))
 
-    def closed(self, code: int = 1006, reason: str = "") -> list[Effect]:
-        return self._take(self.translator.upstream_closed(1, code, reason, self.now))
+    def closed(self, code: int = 1006, reason: str = "", connection: int | None = None) -> list[Effect]:
+        number = self.connection if connection is None else connection
+        return self._take(self.translator.upstream_closed(number, code, reason, self.now))
 
     def failed(self, kind: Any, detail: str = "") -> list[Effect]:
-        return self._take(self.translator.upstream_failed(1, kind, detail, self.now))
+        return self._take(self.translator.upstream_failed(self.connection, kind, detail, self.now))
+
+    def happens_to_every_connection(self, event: Callable[[], object]) -> None:
+        """The same event for the newest connection and for each that follows, until the session has ended."""
+        for _ in range(100):
+            before = self.connection
+            event()
+            for _ in range(600):
+                if self.connection != before or self.translator.state is State.ENDED:
+                    break
+                self.wait(0.1)
+            if self.translator.state is State.ENDED:
+                return
+        raise AssertionError("the session never ends")
 
     def drain(self) -> list[Effect]:
         return self._take(self.translator.drain(self.now))
@@ -186,8 +202,22 @@ class Session:
         return "".join(message["metadata"]["transcript"] for message in self.named("AddTranscript"))
 
     @property
+    def urls(self) -> list[str]:
+        """Addresses of the connections, in order."""
+        return [effect.url for effect in self.effects if isinstance(effect, OpenUpstream)]
+
+    @property
     def url(self) -> str:
-        return next(effect.url for effect in self.effects if isinstance(effect, OpenUpstream))
+        return self.urls[0]
+
+    @property
+    def connection(self) -> int:
+        """Number of the newest connection."""
+        return max((e.connection for e in self.effects if isinstance(e, OpenUpstream)), default=0)
+
+    def sent_on(self, connection: int) -> list[str | bytes]:
+        """What AssemblyAI got on a connection."""
+        return [e.data for e in self.effects if isinstance(e, SendUpstream) and e.connection == connection]
 
     @property
     def frames(self) -> list[bytes]:
@@ -234,9 +264,7 @@ def make_session(schema_validator: Validator | None) -> Callable[..., Session]:
             "session_id": SESSION_ID,
             **options,
         }
-        return Session(
-            Translator(Handshake(host, "/v2/en", ""), TranslatorOptions(**chosen)), schema_validator
-        )
+        return Session(Translator(Handshake(host, "/v2", ""), TranslatorOptions(**chosen)), schema_validator)
 
     return make
 

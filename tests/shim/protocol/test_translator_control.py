@@ -7,7 +7,8 @@ import json
 import pytest
 
 from shim.protocol.effects import SendUpstream
-from shim.protocol.translator import FORCED_SECONDS, State
+from shim.protocol.line import FORCED_SECONDS
+from shim.protocol.translator import State
 
 
 def updates(session) -> list[dict]:
@@ -162,11 +163,11 @@ def test_speakers_for_the_end_come_before_end_of_transcript(session, termination
 
 
 @pytest.mark.parametrize("name", ["AddChannelAudio", "EndOfChannel"])
-def test_several_channels_are_refused_in_words(session, name):
+def test_messages_of_channels_are_refused_in_a_session_without(session, name):
     session.run()
     session.say({"message": name, "channel": "left", "data": ""})
     last = session.all_messages()[-1]
-    assert (last["message"], last["type"]) == ("Error", "not_allowed")
+    assert (last["message"], last["type"]) == ("Error", "protocol_error")
     assert "channel" in last["reason"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shim.protocol.translator import FORMAT_SECONDS
+from shim.protocol.line import FORMAT_SECONDS
 
 EOU = {"end_of_utterance_silence_trigger": 0.5}
 ENGLISH = "universal-streaming-english"

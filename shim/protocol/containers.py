@@ -80,9 +80,11 @@ def detect(head: bytes, complete: bool = False) -> Container | None:
         return _mp4(head, complete)
     if len(head) < _LEAST_BYTES and not complete:
         return None
-    start = _end_of_tag(head) if head.startswith(b"ID3") else 0
-    if start >= len(head):
-        return MP3 if complete else None
+    start = 0
+    if head.startswith(b"ID3"):
+        start = _end_of_tag(head)
+        if start >= len(head):
+            return MP3 if complete else None
     if _is_transport_stream(head):
         return MPEG_TRANSPORT
     for container, frame_bytes in _FRAMES:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from shim.protocol.audio import float32_to_int16
+
 
 class Resampler:
     """Changes the sample rate of 16-bit mono audio that comes in pieces, without aliasing. Needs soxr and numpy.
@@ -21,7 +23,8 @@ class Resampler:
         import soxr
 
         self._numpy = numpy
-        self._stream: Any = soxr.ResampleStream(given, wanted, 1, dtype="int16")
+        # Of integers soxr would make others each time: it dithers.
+        self._stream: Any = soxr.ResampleStream(given, wanted, 1, dtype="float32")
 
     def feed(self, samples: bytes) -> bytes:
         """Whole little-endian samples in; what can be said of them already out."""
@@ -32,6 +35,5 @@ class Resampler:
         return self._chunk(b"", last=True)
 
     def _chunk(self, samples: bytes, last: bool) -> bytes:
-        given = self._numpy.frombuffer(samples, "<i2").astype("i2")
-        made: bytes = self._stream.resample_chunk(given, last=last).astype("<i2").tobytes()
-        return made
+        given = self._numpy.frombuffer(samples, "<i2").astype("f4") / 32768
+        return float32_to_int16(self._stream.resample_chunk(given, last=last).astype("<f4").tobytes())

@@ -35,6 +35,7 @@ RUNS = [
         for name in ("nested_closures", "reconnects", "sync_client")
     ),
     *((f"websockets/{name}", "drop-in", OLDEST) for name in ("socket_on_self", "sync_client")),
+    ("websocket-client/lazy_import", "shim run", ""),
     ("sdk/speechmatics_python", "shim run", "speechmatics-python"),
     *(
         (f"sdk/{name}", "shim run", environment)

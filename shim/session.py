@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import logging
 import uuid
@@ -89,7 +90,7 @@ class Session:
         self._last_heard = clock.now()
         self._translator = Translator(handshake, _translator_options(settings))
         self._spool = Spool()
-        self._decoder: Decoder | None = None
+        self._decoders: dict[str | None, Decoder] = {}
         self._upstreams: dict[int, Upstream] = {}
         self._outbox: asyncio.Queue[SendClient | CloseClient] = asyncio.Queue()
         self._outbox_bytes = 0
@@ -190,7 +191,7 @@ class Session:
     @property
     def _has_room(self) -> bool:
         """Whether more can be taken from the client before its time."""
-        decoding = self._decoder.pending_bytes if self._decoder else 0
+        decoding = sum(decoder.pending_bytes for decoder in self._decoders.values())
         return self._translator.buffered_bytes + decoding < AUDIO_AHEAD_BYTES
 
     def _drop_waiting(self) -> None:
@@ -199,9 +200,9 @@ class Session:
             self._spool.clear()
 
     def _stop_decoding(self) -> None:
-        if self._decoder is not None:
-            self._decoder.close()
-            self._decoder = None
+        for decoder in self._decoders.values():
+            decoder.close()
+        self._decoders.clear()
 
     def _check_idle(self) -> None:
         seconds = self._limits.idle_seconds
@@ -222,14 +223,6 @@ class Session:
         logger.error("%s: %s", self._name, failure.reason)
         self._send_error(failure)
         self._step(self._translator.client_closed)
-
-    # From the decoder
-
-    def _decoded(self, samples: bytes, pieces: int) -> None:
-        self._step(self._translator.decoded, samples, pieces)
-
-    def _decoding_ended(self, problem: str) -> None:
-        self._step(self._translator.decoding_ended, problem)
 
     # From AssemblyAI
 
@@ -266,8 +259,9 @@ class Session:
                 )
                 return
             self._tell(self._receiver(message), message)
-        if self._decoder is not None and self._translator.buffered_bytes < AUDIO_AHEAD_BYTES:
-            self._decoder.resume()
+        if self._translator.buffered_bytes < AUDIO_AHEAD_BYTES:
+            for decoder in self._decoders.values():
+                decoder.resume()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -312,13 +306,17 @@ class Session:
                 case CloseUpstream(connection):
                     if connection in self._upstreams:
                         self._upstreams[connection].close()
-                case Decode(container, data):
-                    if self._decoder is None:
-                        self._decoder = Decoder(container, self._decoded, self._decoding_ended)
-                    self._decoder.feed(data)
-                case EndDecoding():
-                    if self._decoder is not None:
-                        self._decoder.finish()
+                case Decode(container, data, channel):
+                    if channel not in self._decoders:
+                        self._decoders[channel] = Decoder(
+                            container,
+                            functools.partial(self._step, self._translator.decoded, channel),
+                            functools.partial(self._step, self._translator.decoding_ended, channel),
+                        )
+                    self._decoders[channel].feed(data)
+                case EndDecoding(channel):
+                    if channel in self._decoders:
+                        self._decoders[channel].finish()
                 case Log(level, text):
                     logger.log(level, "%s: %s", self._name, text)
 

@@ -57,16 +57,20 @@ class Decode:
     Answer with `Translator.decoded`, which counts these effects, and at the end with `Translator.decoding_ended`.
 
     Attributes:
-        container: what kind of file it is; the same in all effects of a session.
+        container: what kind of file it is; the same in all effects of a channel.
+        channel: whose audio it is; None in a session of one.
     """
 
     container: Container
     data: bytes
+    channel: str | None = None
 
 
 @dataclass(frozen=True)
 class EndDecoding:
     """The file is over: decode what is left, then answer with `Translator.decoding_ended`."""
+
+    channel: str | None = None
 
 
 @dataclass(frozen=True)

@@ -242,7 +242,7 @@ class Line:
         if self._file is not None:
             self._add_piece(self._file.finish(), 0, now)
             if self._file.needs_decoder:
-                self._out.add(EndDecoding())
+                self._out.add(EndDecoding(self._channel))
                 return
         if self.failure is None:
             self._end_samples()
@@ -314,7 +314,7 @@ class Line:
             self.failure = error("invalid_audio_type", piece.refused)
         elif piece.encoded is not None and self._file is not None and self._file.container is not None:
             self._undecoded += messages
-            self._out.add(Decode(self._file.container, piece.encoded))
+            self._out.add(Decode(self._file.container, piece.encoded, self._channel))
         else:
             self._add_samples(piece.samples, messages, now)
         if piece.lost:

@@ -177,16 +177,16 @@ class Translator:
             self._add_audio(None, data, now)
         return self._done(now)
 
-    def decoded(self, samples: bytes, pieces: int, now: float) -> list[Effect]:
-        """The decoder of a file has made 16-bit mono samples at 16 kHz, and has used up so many `Decode` effects."""
+    def decoded(self, channel: str | None, samples: bytes, pieces: int, now: float) -> list[Effect]:
+        """A channel's decoder has made 16-bit mono samples at 16 kHz, and has used up so many `Decode` effects."""
         if self._state in (State.RUNNING, State.ENDING):
-            self._lines[None].decoded(samples, pieces, now)
+            self._lines[channel].decoded(samples, pieces, now)
         return self._done(now)
 
-    def decoding_ended(self, problem: str, now: float) -> list[Effect]:
-        """The decoder gives nothing more. ``problem`` says what it could not make samples of, for the program."""
+    def decoding_ended(self, channel: str | None, problem: str, now: float) -> list[Effect]:
+        """A channel's decoder gives nothing more. ``problem`` says, for the program, what it made no samples of."""
         if self._state in (State.RUNNING, State.ENDING):
-            self._lines[None].decoding_ended(problem, now)
+            self._lines[channel].decoding_ended(problem, now)
         return self._done(now)
 
     def client_closed(self, now: float) -> list[Effect]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import subprocess
@@ -272,6 +273,28 @@ def test_what_comes_too_early_waits_on_the_disk_and_nothing_is_lost(
     assert len(written) > 5
     assert all(file.closed for file in written)
     assert [m["seq_no"] for m in heard.named("AudioAdded")] == list(range(1, -(-len(file) // 1472) + 1))
+
+
+def test_each_channel_may_have_a_file_of_its_own_kind(
+    emulate: Fixture, serve: Fixture, client: Fixture, scene: Scene
+) -> None:
+    emulator = emulate()
+    one = client(serve(streaming_url=emulator.url).local_url(URL))
+    start_file(one, diarization="channel", channel_diarization_labels=["left", "right"])
+    files = {"left": wav(scene.sound, rate=8000), "right": encode(scene.sound, "mp3")}
+    for channel, file in files.items():
+        for at in range(0, len(file), 4096):
+            data = base64.b64encode(file[at : at + 4096]).decode()
+            one.send({"message": "AddChannelAudio", "channel": channel, "data": data})
+        one.send({"message": "EndOfChannel", "channel": channel, "last_seq_no": 0})
+    one.hear_until("EndOfTranscript", "Error")
+    for channel, file in files.items():
+        finals = [m for m in one.heard.named("AddTranscript") if m["channel"] == channel]
+        assert "".join(m["metadata"]["transcript"] for m in finals).strip() == scene.text
+        acknowledged = [m for m in one.heard.named("ChannelAudioAdded") if m["channel"] == channel]
+        assert len(acknowledged) == -(-len(file) // 4096)
+    rates = {connection.query["sample_rate"] for connection in emulator.journal.connections}
+    assert rates == {("8000",), ("16000",)}
 
 
 def test_the_decoder_stops_when_the_program_leaves(

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import json
 import logging
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -228,7 +229,7 @@ class Session:
 
     def upstream_opened(self, connection: int) -> None:
         """An AssemblyAI connection is open."""
-        self._step(self._translator.upstream_opened, connection)
+        self._step(self._opened, connection)
 
     def upstream_message(self, connection: int, data: str | bytes) -> None:
         """AssemblyAI sent a message."""
@@ -243,6 +244,9 @@ class Session:
         """An AssemblyAI connection did not open, or takes no more."""
         self._upstreams.pop(connection, None)
         self._step(self._translator.upstream_failed, connection, kind, detail)
+
+    def _opened(self, connection: int, now: float) -> list[Effect]:
+        return self._translator.upstream_opened(connection, now, time.time())
 
     # To both
 

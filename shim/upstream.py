@@ -25,6 +25,13 @@ CONNECT_TIMEOUT = 8.0
 SEND_BUFFER_BYTES = 16 * 2**20
 """What may wait for the network: over eight minutes of 16 kHz 16-bit audio."""
 
+PING_SECONDS = 4.0
+"""Real seconds between two pings."""
+
+PONG_SECONDS = 5.0
+"""Real seconds that a pong may take; then the connection is taken for lost. With the ping before it that is less than the
+audio that is kept to be sent again (`shim.protocol.replay.KEEP_SECONDS`)."""
+
 RECEIVE_BYTES = 4 * 2**20
 """The longest message that is taken from AssemblyAI; its own are some kilobytes."""
 
@@ -156,6 +163,8 @@ class Upstream:
             user_agent_header=_user_agent(),
             compression=None,
             open_timeout=self._clock.real(CONNECT_TIMEOUT),
+            ping_interval=PING_SECONDS,
+            ping_timeout=PONG_SECONDS,
             max_size=RECEIVE_BYTES,
             logger=SILENT,
             **options,

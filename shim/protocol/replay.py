@@ -1,8 +1,8 @@
 """Audio that was sent to AssemblyAI and may have to be sent again, on another connection.
 
 A frame is kept until a final covers it, but at most `KEEP_SECONDS` longer than AssemblyAI needed to hear it, taking it
-to hear in real time. What could not be sent yet waits behind it. So no more than this is ever held: `KEEP_SECONDS`,
-what was sent ahead of real time (`shim.protocol.pace.BURST_SECONDS`), and what came while no connection was open.
+to hear in real time. What could not be sent yet waits behind it. So a stream never holds more than `KEEP_SECONDS`,
+`LONGEST_LEAD_SECONDS`, and what comes while no connection is open.
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ from collections.abc import Iterable
 
 KEEP_SECONDS = 10.0
 """Audio that AssemblyAI has heard and no final covers is kept so long."""
+
+LONGEST_LEAD_SECONDS = 40.0
+"""AssemblyAI is never taken to be further behind what it has got. It hears faster than real time when it has to (1.25
+times, AssemblyAI docs), so only losses in quick succession come to this."""
 
 _ROUNDING = 1e-6
 
@@ -63,7 +67,8 @@ class Replay:
         """Seconds that AssemblyAI needs for what it has got and, hearing in real time, cannot have heard yet."""
         if self._first_sent_at is None:
             return 0.0
-        return max(0.0, self.sent_seconds - self.offset - (now - self._first_sent_at))
+        lead = self.sent_seconds - self.offset - (now - self._first_sent_at)
+        return min(LONGEST_LEAD_SECONDS, max(0.0, lead))
 
     def add(self, item: bytes | str) -> None:
         """One more frame, or a message that must not overtake the audio before it."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shim.protocol.replay import KEEP_SECONDS, Replay
+from shim.protocol.replay import KEEP_SECONDS, LONGEST_LEAD_SECONDS, Replay
 
 FRAME = 0.05
 
@@ -88,15 +88,22 @@ def test_ten_seconds_are_kept_of_what_was_sent_as_it_was_spoken(replay):
 
 
 def test_what_was_sent_ahead_of_time_is_kept_longer_because_it_was_not_heard_yet(replay):
-    for number in range(800):
+    for number in range(600):
         replay.add(frame(number))
     replay.take(0.0)
-    assert replay.lead(0.0) == pytest.approx(40)
-    assert replay.kept_seconds == pytest.approx(40)
-    replay.add(frame(800))
-    replay.take(20.0)
-    assert replay.lead(20.0) == pytest.approx(20.05)
-    assert replay.kept_seconds == pytest.approx(20.05 + KEEP_SECONDS, abs=2 * FRAME)
+    assert replay.lead(0.0) == pytest.approx(30)
+    assert replay.kept_seconds == pytest.approx(30)
+    replay.add(frame(600))
+    replay.take(15.0)
+    assert replay.lead(15.0) == pytest.approx(15.05)
+    assert replay.kept_seconds == pytest.approx(15.05 + KEEP_SECONDS, abs=2 * FRAME)
+
+
+def test_there_is_an_end_to_what_is_kept(replay):
+    for number in range(4000):
+        replay.add(frame(number))
+    replay.take(0.0)
+    assert replay.kept_seconds <= KEEP_SECONDS + LONGEST_LEAD_SECONDS + FRAME
 
 
 def test_a_connection_that_is_lost_at_once_loses_nothing_of_a_long_replay(replay):

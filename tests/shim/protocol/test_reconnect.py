@@ -1,0 +1,621 @@
+"""A connection to AssemblyAI is lost in the middle of a session, and the session goes on."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shim.protocol.effects import CloseUpstream, OpenUpstream, SendUpstream
+from shim.protocol.line import (
+    LONGEST_BACKOFF_SECONDS,
+    REOPEN_SECONDS,
+    SESSION_SECONDS,
+    STABLE_SECONDS,
+    TERMINATION_SECONDS,
+)
+from shim.protocol.mapping.errors import FailureKind
+from shim.protocol.replay import KEEP_SECONDS, LONGEST_LEAD_SECONDS
+from shim.protocol.translator import State
+
+FRAME = 0.05
+END = {"message": "EndOfStream", "last_seq_no": 0}
+
+
+def frame(number: int) -> bytes:
+    """50 ms at 16 kHz that say which they are."""
+    return number.to_bytes(4, "big") * 400
+
+
+def speak(session, seconds: float) -> None:
+    """Frames at the pace at which they are spoken."""
+    for _ in range(round(seconds / FRAME)):
+        session.audio(frame(session.spoken))
+        session.spoken += 1
+        session.wait(FRAME)
+
+
+def frames_on(session, connection: int) -> list[int]:
+    return [
+        int.from_bytes(data[:4], "big") for data in session.sent_on(connection) if isinstance(data, bytes)
+    ]
+
+
+def commands_on(session, connection: int) -> list[str]:
+    return [json.loads(data)["type"] for data in session.sent_on(connection) if isinstance(data, str)]
+
+
+@pytest.fixture
+def running(session, begin) -> Callable:
+    """A session that has begun, and a way to make the next connection begin."""
+
+    def run(**config):
+        session.spoken = 0
+        session.run(**config)
+        session.messages()
+        return session
+
+    return run
+
+
+def begins(session) -> None:
+    session.opened()
+    session.hear({"type": "Begin", "id": "0a1b", "expires_at": 0, "configuration": {}})
+
+
+def test_audio_without_a_final_is_sent_again_and_times_go_on(running, make_turn, termination):
+    session = running()
+    speak(session, 2)
+    session.hear(make_turn(0, "One two.", end=True))
+    session.hear(make_turn(1, "three", start=1000))
+    session.closed(1006)
+    assert session.connection == 2
+    begins(session)
+    assert frames_on(session, 2) == list(range(12, 40))
+    speak(session, 0.5)
+    assert frames_on(session, 2) == list(range(12, 50))
+    session.hear(make_turn(0, "Three four.", end=True, start=400))
+    session.say(END)
+    session.hear(termination)
+    assert session.text == "One two. Three four. "
+    assert [f["metadata"]["start_time"] for f in session.named("AddTranscript")] == [0, 1.0]
+    assert [m["seq_no"] for m in session.named("AudioAdded")] == list(range(1, 51))
+    assert session.names()[-1] == "EndOfTranscript"
+    assert session.named("Error") == session.named("Warning") == []
+
+
+def test_the_lost_connection_is_left_and_what_still_comes_of_it_is_ignored(running, make_turn):
+    session = running()
+    speak(session, 1)
+    session.hear({"type": "Error", "error_code": 3005, "error": "Session Cancelled: An error occurred"})
+    assert CloseUpstream(1) in session.effects
+    assert session.hear(make_turn(0, "Late.", end=True), connection=1) == []
+    assert session.closed(3005, "", connection=1) == []
+    begins(session)
+    assert session.connection == 2
+    assert session.named("Error") == []
+
+
+def test_programs_audio_is_taken_and_acknowledged_while_no_connection_is_open(running):
+    session = running()
+    speak(session, 1)
+    session.closed(1006)
+    speak(session, 5)
+    assert len(session.named("AudioAdded")) == 120
+    assert len(frames_on(session, 1)) == 20
+    assert session.frames == [frame(number) for number in range(20)]
+    begins(session)
+    assert frames_on(session, 2) == list(range(120))
+
+
+@pytest.mark.parametrize("action", ["EndOfStream", "drain"])
+def test_the_end_waits_for_the_next_connection(running, make_turn, termination, action):
+    session = running()
+    speak(session, 1)
+    session.closed(1006)
+    if action == "drain":
+        session.drain()
+    else:
+        session.say(END)
+    session.wait(1.3)
+    begins(session)
+    assert commands_on(session, 2) == ["Terminate"]
+    assert session.sent_on(2)[-1] == json.dumps({"type": "Terminate"}, separators=(",", ":"))
+    session.hear(make_turn(0, "All of it.", end=True))
+    session.hear(termination)
+    assert session.text == "All of it. "
+    assert session.names()[-1] == "EndOfTranscript"
+
+
+def test_a_connection_that_is_lost_after_terminate_is_replaced_and_terminated_again(
+    running, make_turn, termination
+):
+    session = running()
+    speak(session, 1)
+    session.hear(make_turn(0, "All"))
+    session.say(END)
+    session.closed(1006)
+    begins(session)
+    assert frames_on(session, 2) == list(range(20))
+    assert commands_on(session, 2) == ["Terminate"]
+    session.hear(make_turn(0, "All of it.", end=True))
+    session.hear(termination)
+    assert session.text == "All of it. "
+    assert len(session.named("EndOfTranscript")) == 1
+
+
+def test_when_nothing_is_left_to_hear_no_other_connection_is_opened(running, make_turn):
+    session = running()
+    speak(session, 0.6)
+    session.say(END)
+    session.hear(make_turn(0, "One two.", end=True))
+    session.closed(1006)
+    assert session.connection == 1
+    assert session.names()[-1] == "EndOfTranscript"
+
+
+def test_a_server_that_says_nothing_after_terminate_is_not_trusted_to_have_heard_all(
+    running, make_turn, termination
+):
+    session = running()
+    speak(session, 1)
+    session.say(END)
+    session.wait(TERMINATION_SECONDS + 1)
+    assert session.connection == 2
+    begins(session)
+    assert frames_on(session, 2) == list(range(20))
+    session.hear(make_turn(0, "All of it.", end=True))
+    session.hear(termination)
+    assert session.text == "All of it. "
+    assert session.names()[-1] == "EndOfTranscript"
+
+
+def test_two_servers_that_say_nothing_after_terminate_are_believed(running):
+    session = running()
+    speak(session, 1)
+    session.say(END)
+    session.wait(TERMINATION_SECONDS + 1)
+    begins(session)
+    session.wait(TERMINATION_SECONDS + 2)
+    assert session.names()[-1] == "EndOfTranscript"
+    assert session.connection == 2
+
+
+def test_words_that_are_final_already_do_not_come_again(running, make_turn, make_word):
+    session = running()
+    speak(session, 1)
+    session.hear(make_turn(0, [make_word("One", 0, 320)], end=True))
+    session.closed(1006)
+    begins(session)
+    assert frames_on(session, 2)[0] == 6
+    heard = [make_word("ne", 0, 20), make_word("two", 30, 330)]
+    session.hear(make_turn(0, heard, end=True))
+    assert session.text == "One two "
+
+
+def test_partials_go_on_with_what_was_in_hand(running, make_turn):
+    session = running(enable_partials=True)
+    speak(session, 1)
+    session.hear(make_turn(0, "one two three"))
+    session.messages()
+    session.closed(1006)
+    begins(session)
+    session.hear(make_turn(0, "one"))
+    assert [m["metadata"]["transcript"] for m in session.messages()] == ["one two three"]
+
+
+def test_audio_that_is_too_old_becomes_final_as_it_is_and_the_gap_is_named(running, make_turn, make_word):
+    session = running()
+    speak(session, 25)
+    old = [make_word(f"w{i}", 1000 * i, 1000 * i + 900) for i in range(25)]
+    session.hear(make_turn(0, old[:16]))
+    session.closed(1006)
+    begins(session)
+    first = frames_on(session, 2)[0] * FRAME
+    assert first == pytest.approx(25 - KEEP_SECONDS, abs=0.2)
+    assert session.text.split() == [f"w{i}" for i in range(15)]
+    (warning,) = session.named("Warning")
+    assert f"14.90 s to {first:.2f} s" in warning["reason"]
+    heard = [make_word("W15", 0, 900), make_word("w16.", 1000, 1900)]
+    session.hear(make_turn(0, heard, end=True))
+    assert session.text.split() == [*(f"w{i}" for i in range(15)), "W15", "w16."]
+
+
+def test_no_gap_is_named_where_there_is_none(running, make_turn, make_word):
+    session = running()
+    speak(session, 12)
+    session.hear(make_turn(0, [make_word("word", 1000, 3000)], end=True))
+    session.closed(1006)
+    begins(session)
+    assert session.named("Warning") == []
+    assert frames_on(session, 2)[0] == 60
+
+
+def test_speakers_are_numbered_on_and_the_program_is_told(running, make_turn, make_word):
+    session = running(diarization="speaker")
+    speak(session, 1)
+    words = [make_word("one", 0, 300, speaker="A"), make_word("two", 300, 600, speaker="B")]
+    session.hear(make_turn(0, words, end=True))
+    session.closed(1006)
+    begins(session)
+    session.hear(make_turn(0, [make_word("three", 0, 300, speaker="A")], end=True))
+    finals = session.named("AddTranscript")
+    speakers = [r["alternatives"][0]["speaker"] for f in finals for r in f["results"]]
+    assert speakers == ["S1", "S2", "S3"]
+    (warning,) = session.named("Warning")
+    assert "S3" in warning["reason"]
+
+
+def test_settings_that_were_changed_are_part_of_the_next_address(running):
+    session = running(conversation_config={"end_of_utterance_silence_trigger": 0.5})
+    config = {"language": "en", "conversation_config": {"end_of_utterance_silence_trigger": 0.8}}
+    session.say({"message": "SetRecognitionConfig", "transcription_config": config})
+    session.closed(1006)
+    queries = [parse_qs(urlsplit(url).query) for url in session.urls]
+    assert [query["max_turn_silence"] for query in queries] == [["500"], ["800"]]
+    assert {**queries[0], "max_turn_silence": 0, "min_turn_silence": 0} == {
+        **queries[1],
+        "max_turn_silence": 0,
+        "min_turn_silence": 0,
+    }
+
+
+def test_an_end_of_utterance_that_was_forced_and_not_answered_is_forced_again(running, make_turn):
+    session = running()
+    speak(session, 1)
+    session.say({"message": "ForceEndOfUtterance"})
+    session.closed(1006)
+    begins(session)
+    assert commands_on(session, 2) == ["ForceEndpoint"]
+    session.hear(make_turn(0, "One.", end=True))
+    assert session.named("AddTranscript")[0]["forced"] is True
+    session.closed(1006)
+    begins(session)
+    assert commands_on(session, 3) == []
+
+
+def test_what_was_forced_meanwhile_follows_the_audio(running):
+    session = running()
+    speak(session, 1)
+    session.closed(1006)
+    speak(session, 0.5)
+    session.say({"message": "ForceEndOfUtterance"})
+    begins(session)
+    assert commands_on(session, 2) == ["ForceEndpoint"]
+    assert isinstance(session.sent_on(2)[-1], str)
+
+
+class TestAttempts:
+    def test_the_first_is_made_at_once_and_the_others_ever_later(self, running):
+        session = running()
+        session.closed(1006)
+        opened = [session.now]
+        while session.translator.state is State.RUNNING:
+            before = session.connection
+            session.failed(FailureKind.DNS, "name not known")
+            while session.connection == before and session.translator.state is State.RUNNING:
+                session.wait(0.05)
+            if session.connection != before:
+                opened.append(session.now)
+        pauses = [round(b - a, 1) for a, b in itertools.pairwise(opened)]
+        assert opened[0] == 100.0
+        assert pauses == [1, 2, 4, 8, 8]
+        assert max(pauses) == LONGEST_BACKOFF_SECONDS
+        assert session.now - 100 <= REOPEN_SECONDS + 0.1
+        assert session.all_messages()[-1]["type"] == "job_error"
+        assert "resolved" in session.all_messages()[-1]["reason"]
+
+    def test_connections_that_never_begin_end_the_session_in_time(self, running, make_turn):
+        session = running()
+        speak(session, 1)
+        session.hear(make_turn(0, "in hand"))
+        session.closed(1011)
+        session.wait(REOPEN_SECONDS - 0.5)
+        assert session.translator.state is State.RUNNING
+        session.wait(1)
+        assert session.text == "in hand "
+        assert session.all_messages()[-1]["message"] == "Error"
+        opened = {e.connection for e in session.effects if isinstance(e, OpenUpstream)}
+        closed = {e.connection for e in session.effects if isinstance(e, CloseUpstream)}
+        assert opened == closed
+
+    def test_it_ends_in_time_even_after_end_of_stream(self, running):
+        session = running()
+        speak(session, 1)
+        session.closed(1006)
+        session.say(END)
+        session.wait(REOPEN_SECONDS + 1)
+        assert session.all_messages()[-1]["message"] == "Error"
+
+    def test_connections_that_begin_and_are_lost_again_end_the_session_too(self, running, make_turn):
+        session = running()
+        speak(session, 1)
+        session.hear(make_turn(0, "in hand"))
+        session.closed(1006)
+        for _ in range(100):
+            if session.translator.state is State.ENDED:
+                break
+            before = session.connection
+            begins(session)
+            session.wait(STABLE_SECONDS - 1)
+            session.closed(1006)
+            while session.connection == before and session.translator.state is State.RUNNING:
+                session.wait(0.1)
+        assert session.now - 101 < REOPEN_SECONDS + STABLE_SECONDS
+        assert session.text == "in hand "
+        assert session.all_messages()[-1]["message"] == "Error"
+
+    def test_a_connection_that_stood_for_a_while_starts_the_count_anew(self, running):
+        session = running()
+        for _ in range(20):
+            session.closed(1006)
+            begins(session)
+            session.wait(STABLE_SECONDS + 1)
+        assert session.translator.state is State.RUNNING
+        assert session.connection == 21
+
+    def test_what_no_other_connection_can_help_is_an_error_at_once(self, running):
+        session = running()
+        speak(session, 1)
+        session.closed(1006)
+        session.hear(
+            {"type": "Error", "error_code": 1008, "error": "Unauthorized Connection: Invalid API key"}
+        )
+        assert session.all_messages()[-1]["type"] == "not_authorised"
+        assert session.connection == 2
+
+    def test_a_client_that_goes_meanwhile_leaves_nothing_behind(self, running):
+        session = running()
+        speak(session, 1)
+        session.closed(1006)
+        session.failed(FailureKind.REFUSED)
+        session.leave()
+        assert session.translator.finished
+        session.wait(100)
+        assert session.connection == 2
+
+    def test_a_program_that_closes_meanwhile_gets_what_is_in_hand(self, running, make_turn):
+        session = running()
+        speak(session, 1)
+        session.hear(make_turn(0, "in hand"))
+        session.closed(1006)
+        session.drain()
+        session.wait(2)
+        assert session.text == "in hand "
+        assert session.all_messages()[-1]["message"] == "EndOfTranscript"
+        assert session.client_close.code == 1000
+        assert session.translator.finished
+
+
+class TestTheLongestSession:
+    def test_a_session_that_expires_goes_on(self, running, make_turn):
+        session = running()
+        speak(session, 1)
+        text = "Session Expired: Maximum session duration exceeded"
+        session.hear({"type": "Error", "error_code": 3008, "error": text})
+        session.closed(3008, "", connection=1)
+        begins(session)
+        assert frames_on(session, 2) == list(range(20))
+        assert session.named("Error") == []
+
+    def test_a_pause_shortly_before_is_used_to_change(self, running, make_turn, make_word):
+        session = running()
+        session.now = 100 + SESSION_SECONDS - 299
+        session.audio(b"")
+        speak(session, 1)
+        session.hear(make_turn(0, [make_word("Speaking.", 0, 900)], end=True))
+        session.wait(5)
+        assert session.connection == 1
+        speak(session, 3)
+        assert session.connection == 2
+        assert commands_on(session, 1) == ["Terminate"]
+        assert CloseUpstream(1) in session.effects
+        begins(session)
+        # Whoever has just begun to speak is heard from the beginning.
+        kept = frames_on(session, 2)
+        assert kept == list(range(kept[0], session.spoken))
+        assert len(kept) * FRAME >= 2
+        assert session.named("Warning") == []
+
+    def test_who_speaks_on_and_on_is_heard_again_from_the_last_final(self, running, make_turn, make_word):
+        session = running()
+        session.now = 100 + SESSION_SECONDS - 33
+        session.audio(b"")
+        speak(session, 2)
+        session.hear(make_turn(0, [make_word("One.", 0, 900)], end=True))
+        session.hear(make_turn(1, [make_word("two", 1000, 1900)]))
+        assert session.connection == 1
+        session.wait(2)
+        begins(session)
+        assert session.connection == 2
+        assert frames_on(session, 2) == list(range(18, 40))
+        session.hear(make_turn(0, [make_word("Two.", 100, 1000)], end=True))
+        assert session.text == "One. Two. "
+
+    @pytest.mark.parametrize(
+        ("expires", "lasts"), [(1_000_060, 60), (999_000, SESSION_SECONDS), (2_000_000, SESSION_SECONDS)]
+    )
+    def test_the_end_is_that_which_assemblyai_tells_if_clocks_agree(self, session, expires, lasts):
+        session.start()
+        session.opened(unix_time=1_000_000.0)
+        session.hear({"type": "Begin", "id": "x", "expires_at": expires})
+        spare = min(300, lasts / 10)
+        for _ in range(10):
+            session.audio(b"")
+            session.wait((lasts - spare) / 10 - 0.2)
+        assert session.connection == 1
+        session.wait(2 + spare)
+        assert session.connection >= 2
+
+
+def test_memory_is_bounded_whatever_happens(running, make_turn):
+    """An hour without a single final, connections lost again and again, and one that never opens."""
+    session = running()
+    held = []
+    for minute in range(60):
+        speak(session, 60)
+        held.append(session.translator.held_seconds)
+        if minute % 3 == 2:
+            session.closed(1006)
+            speak(session, 20)
+            held.append(session.translator.held_seconds)
+            begins(session)
+    assert max(held) <= KEEP_SECONDS + LONGEST_LEAD_SECONDS + 20 + 2 * FRAME
+    assert max(held) > KEEP_SECONDS + 20
+    session.closed(1006)
+    speak(session, REOPEN_SECONDS + 1)
+    assert session.translator.state is State.ENDED
+
+
+# Connections that hear words by the frames which they get, as AssemblyAI does, and may be cut anywhere.
+
+
+@dataclass
+class Service:
+    """AssemblyAI, for what is spoken in frames that carry their numbers.
+
+    A word is heard by a connection that gets all its frames without a gap.
+    """
+
+    session: object
+    said: list[list[tuple[str, int, int]]]
+    by_word: bool = False
+    frames: dict[int, list[int]] = field(default_factory=dict)
+    ended: set[tuple[int, int]] = field(default_factory=set)
+    read: int = 0
+
+    def work(self) -> None:
+        """Answer what came."""
+        effects, self.read = self.session.effects[self.read :], len(self.session.effects)
+        for effect in effects:
+            if isinstance(effect, OpenUpstream):
+                self.frames[effect.connection] = []
+            elif isinstance(effect, SendUpstream) and isinstance(effect.data, bytes):
+                got = self.frames[effect.connection]
+                number = int.from_bytes(effect.data[:4], "big")
+                assert not got or number == got[-1] + 1, "a gap or a repetition"
+                got.append(number)
+
+    def turns(self, connection: int, final: bool) -> list[dict]:
+        """What the connection makes of its audio by now."""
+        got = self.frames[connection]
+        messages = []
+        for words in self.said:
+            heard = [w for w in words if got and got[0] * 50 <= w[1] and w[2] <= got[-1] * 50 + 50]
+            if not heard:
+                continue
+            over = final or got[-1] * 50 >= words[-1][2] + 400
+            key = (connection, words[0][1])
+            if key in self.ended:
+                continue
+            offset = got[0] * 50
+            messages.append(
+                {
+                    "type": "Turn",
+                    "turn_order": sum(1 for c, _ in self.ended if c == connection),
+                    "end_of_turn": over,
+                    "turn_is_formatted": True,
+                    "transcript": "",
+                    "words": [
+                        {
+                            "text": text,
+                            "start": start - offset,
+                            "end": end - offset,
+                            "confidence": 0.9,
+                            "word_is_final": over or (self.by_word and w < len(heard) - 1),
+                        }
+                        for w, (text, start, end) in enumerate(heard)
+                    ],
+                }
+            )
+            if over:
+                self.ended.add(key)
+        return messages
+
+
+@st.composite
+def speeches(draw):
+    said, time, count = [], 0, 0
+    for length in draw(st.lists(st.integers(1, 5), min_size=1, max_size=5)):
+        time += draw(st.integers(500, 1500))
+        words = []
+        for _ in range(length):
+            duration = draw(st.integers(80, 400))
+            words.append((f"w{count}", time, time + duration))
+            count += 1
+            time += duration + draw(st.integers(0, 100))
+        said.append(words)
+    return said, time + 300
+
+
+LOSSES = st.sampled_from([1006, 1011, 1012, 3005, 3008, "Error", FailureKind.STALLED])
+
+
+@settings(max_examples=120)
+@given(
+    speeches(),
+    st.sampled_from(["universal-3-6-pro", "universal-streaming-english"]),
+    st.lists(st.tuples(st.floats(0, 9), LOSSES, st.floats(0, 3)), max_size=4),
+    st.booleans(),
+)
+def test_any_speech_over_connections_that_are_lost_anywhere_comes_exactly_once(
+    make_session, termination, begin, speech, model, losses, partials
+):
+    said, milliseconds = speech
+    url = "ws://127.0.0.1:9?format_turns=false"
+    session = make_session(speech_model=model, streaming_url=url)
+    session.spoken = 0
+    session.run(enable_partials=partials)
+    service = Service(session, said, by_word=model.startswith("universal-streaming"))
+    losses = sorted(losses, key=lambda loss: loss[0])
+    begins_at: float | None = None
+    lost_on = 0
+
+    def step() -> None:
+        nonlocal begins_at, lost_on
+        service.work()
+        elapsed = session.now - 100
+        if begins_at is not None and session.now >= begins_at and session.connection > lost_on:
+            begins_at = None
+            begins(session)
+            service.work()
+        if begins_at is None and session.translator.state is not State.ENDED:
+            for message in service.turns(session.connection, False):
+                session.hear(message)
+            if losses and elapsed >= losses[0][0]:
+                _, how, wait = losses.pop(0)
+                lost_on, begins_at = session.connection, session.now + wait
+                if how == "Error":
+                    session.hear({"type": "Error", "error_code": 3005, "error": "cancelled"})
+                elif isinstance(how, FailureKind):
+                    session.failed(how)
+                else:
+                    session.closed(how)
+
+    while session.spoken * 50 < milliseconds:
+        speak(session, FRAME)
+        step()
+    session.say(END)
+    while begins_at is not None:
+        session.wait(0.1)
+        step()
+    service.work()
+    for message in service.turns(session.connection, True):
+        session.hear(message)
+    session.hear(termination)
+    expected = [word for words in said for word in words]
+    assert session.text.split() == [text for text, _, _ in expected]
+    results = [r for final in session.named("AddTranscript") for r in final["results"]]
+    assert [(r["start_time"], r["end_time"]) for r in results] == [
+        (s / 1000, e / 1000) for _, s, e in expected
+    ]
+    assert [m["seq_no"] for m in session.named("AudioAdded")] == list(range(1, session.spoken + 1))
+    assert session.all_messages()[-1]["message"] == "EndOfTranscript"
+    assert len(session.named("EndOfTranscript")) == 1
+    assert session.named("Error") == session.named("Warning") == []

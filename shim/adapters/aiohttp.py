@@ -9,7 +9,7 @@ import copy
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from shim.adapters.readers import TaskReader
+from shim.adapters.readers import TaskReader, coroutine_function
 from shim.redirect import destination, key_destination, replace_method
 
 # Of the way to the remote host, so of no use on loopback.
@@ -55,6 +55,7 @@ def patch(library: Any) -> None:
         return _request
 
     def receive(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        @coroutine_function
         def receive(self: Any, *arguments: Any, **options: Any) -> Awaitable[Any]:
             reader = getattr(self._response, _READER, None)
             if reader is None:

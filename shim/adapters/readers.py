@@ -8,12 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
+import sys
 import threading
 import time
-from collections.abc import Awaitable, Iterator
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, TypeVar
 
 from shim.redirect import CLOSE_SECONDS, drain
+
+_Function = TypeVar("_Function", bound=Callable[..., Awaitable[Any]])
+
+
+def coroutine_function(function: _Function) -> _Function:
+    """Mark a function that returns a coroutine as one, so that test doubles made after it can be awaited."""
+    if sys.version_info >= (3, 12):
+        return inspect.markcoroutinefunction(function)
+    function._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
+    return function
 
 
 class _Reader:

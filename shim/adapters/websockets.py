@@ -13,7 +13,7 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 from websockets.uri import parse_uri
 
-from shim.adapters.readers import TaskReader, ThreadReader
+from shim.adapters.readers import TaskReader, ThreadReader, coroutine_function
 from shim.redirect import destination, is_redirected, replace_method
 
 # Of the way to the remote host, so of no use on loopback.
@@ -175,6 +175,7 @@ def _replace_code(function: Any) -> None:
 
 def _patch_coroutines(connection: type) -> None:
     def recv(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        @coroutine_function
         def recv(self: Any, *arguments: Any, **options: Any) -> Awaitable[Any]:
             reader = getattr(self, _READER, None)
             if reader is None:

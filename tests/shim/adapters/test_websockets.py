@@ -11,6 +11,7 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 import websockets
@@ -228,6 +229,13 @@ def test_without_a_key_the_library_reports_a_handshake_that_was_refused(
     assert asyncio.run(program()) == 401
 
 
+def test_a_test_double_made_after_a_connection_can_be_awaited() -> None:
+    redirect.install("websockets")
+    double = AsyncMock(spec=websockets.ClientConnection)
+    double.recv.return_value = "text"
+    assert asyncio.run(double.recv()) == "text"
+
+
 # Closing
 
 
@@ -407,6 +415,7 @@ def test_a_thread_that_reads_gets_the_rest_of_a_synchronous_connection(
     reader.join(20)
 
 
+@pytest.mark.filterwarnings("ignore:connect.. must be used as a context manager:DeprecationWarning")
 def test_a_synchronous_program_that_reads_and_closes_in_one_thread_waits_for_nobody(
     assemblyai: Start, start_message: str, pieces: list[bytes]
 ) -> None:

@@ -62,8 +62,8 @@ class Limits:
     Attributes:
         sessions: clients at a time; one more gets the Error ``quota_exceeded``. None: any number.
         message_bytes: the longest message; a longer one closes the connection with code 1009.
-        idle_seconds: seconds without any message of a client until it gets the Error ``idle_timeout``. None: only the
-            hour without audio counts that Speechmatics allows.
+        idle_seconds: seconds without any message of a client until it gets the Error ``idle_timeout``, unless its audio
+            waits for its time or its stream has ended. None: only the hour without audio counts that Speechmatics allows.
     """
 
     sessions: int | None = None
@@ -209,7 +209,9 @@ class Session:
         seconds = self._limits.idle_seconds
         if seconds is None or self._client_ended:
             return
-        left = self._last_heard + seconds - self._clock.now()
+        # Who has sent all of a file, or has sent faster than real time, has nothing to say for a long time.
+        waits = bool(self._spool) or self._translator.state is State.ENDING
+        left = seconds if waits else self._last_heard + seconds - self._clock.now()
         if left <= 0:
             self._end_with(
                 error(

@@ -106,20 +106,24 @@ _ROWS: tuple[Parameter, ...] = (
         Treatment.LOCAL,
         ("encoding", "sample_rate"),
         "`raw` becomes `encoding` and `sample_rate`. `file` (what a missing `audio_format` means): AssemblyAI takes no WAV, "
-        "MP3 or other container. The audio has to be decoded and sent as 16 kHz `pcm_s16le`.",
+        "MP3 or other container, it has to be sent as mono `pcm_s16le`. The drop-ins do that: WAV of every kind of "
+        "sample and number of channels at its own rate; MP3, AAC, MP4, Ogg, WebM, FLAC, AMR, MPEG and others at 16 kHz "
+        "if the extra `audio` is installed, else the session gets the Error `invalid_audio_type`. What a file is shows "
+        "in its content. AssemblyAI is asked for a session when there is sound.",
     ),
     Parameter(
         "audio_format.encoding",
         Treatment.MAPPED,
         ("encoding",),
         "`pcm_s16le` stays, `mulaw` becomes `pcm_mulaw`. There is no 32-bit float: `pcm_f32le` has to be converted to "
-        "`pcm_s16le` before sending.",
+        "`pcm_s16le` before sending, which the drop-ins do.",
     ),
     Parameter(
         "audio_format.sample_rate",
         Treatment.MAPPED,
         ("sample_rate",),
-        "In hertz on both sides. AssemblyAI takes 8000 to 96000.",
+        "In hertz on both sides. AssemblyAI takes 8000 to 96000; raw audio at other rates is an Error. The drop-ins "
+        "resample WAV files at other rates to 16000, with the extra `audio`.",
     ),
     Parameter(
         _T + "language",

@@ -16,10 +16,12 @@ from typing import Any
 import av
 import pytest
 
+import shim.server as server_module
 import shim.session as session_module
 import shim.spool as spool_module
 from shim.emulator.assemblyai import AssemblyAIEmulator
 from shim.emulator.scene import Scene
+from shim.session import Limits
 
 Fixture = Callable[..., Any]
 URL = "wss://eu2.rt.speechmatics.com/v2/en"
@@ -273,6 +275,18 @@ def test_what_comes_too_early_waits_on_the_disk_and_nothing_is_lost(
     assert len(written) > 5
     assert all(file.closed for file in written)
     assert [m["seq_no"] for m in heard.named("AudioAdded")] == list(range(1, -(-len(file) // 1472) + 1))
+
+
+def test_who_has_sent_a_whole_file_is_not_idle_while_it_is_heard(
+    emulate: Fixture, serve: Fixture, client: Fixture, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "Limits", lambda: Limits(idle_seconds=2.0))
+    one = client(serve(streaming_url=emulate(speed=1).url, speed=1).local_url(URL))
+    start_file(one)
+    one.speak(scene.sound.read_bytes(), chunk=4096)
+    heard = one.end()  # some 4 s later
+    assert heard.names[-1] == "EndOfTranscript"
+    assert heard.text == scene.text
 
 
 def test_each_channel_may_have_a_file_of_its_own_kind(

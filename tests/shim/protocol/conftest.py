@@ -254,9 +254,9 @@ def schema_validator() -> Validator | None:
 
 @pytest.fixture(scope="session")
 def make_session(schema_validator: Validator | None) -> Callable[..., Session]:
-    """Makes a `Session`; keyword arguments replace those of `TranslatorOptions`, ``host`` that of the handshake."""
+    """Makes a `Session`; keywords replace those of `TranslatorOptions`, ``host`` and ``path`` those of the handshake."""
 
-    def make(host: str = "eu2.rt.speechmatics.com", **options: Any) -> Session:
+    def make(host: str = "eu2.rt.speechmatics.com", path: str = "/v2", **options: Any) -> Session:
         chosen = {
             "streaming_url": None,
             "region": None,
@@ -264,7 +264,7 @@ def make_session(schema_validator: Validator | None) -> Callable[..., Session]:
             "session_id": SESSION_ID,
             **options,
         }
-        return Session(Translator(Handshake(host, "/v2", ""), TranslatorOptions(**chosen)), schema_validator)
+        return Session(Translator(Handshake(host, path, ""), TranslatorOptions(**chosen)), schema_validator)
 
     return make
 

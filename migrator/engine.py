@@ -8,8 +8,8 @@ from dataclasses import replace
 from migrator import unit
 from migrator.analysis.scan import TouchPoint, touch_points
 from migrator.analysis.source import Source, SourceError
-from migrator.dialects import others, websocket_client
-from migrator.dialects.websocket_client import Session
+from migrator.dialects import others, raw
+from migrator.dialects.session import Session
 from migrator.edits import Obstacle, OverlapError, apply
 from migrator.options import Options
 from migrator.result import Edit, FileResult, Finding, Status
@@ -47,7 +47,7 @@ def _migrate(path: str, source: Source, data: bytes, options: Options) -> FileRe
     if not points or uses_drop_in(source.tree):
         return FileResult(path, "unchanged", data, data)
     foreign = list(others.recognise(source))
-    session = websocket_client.recognise(source)
+    session = raw.recognise(source)
     findings = [
         unit.finding(found.line, other.OTHER_DIALECT.id, f"uses {found.what}; nothing is changed here")
         for found in foreign
@@ -57,7 +57,7 @@ def _migrate(path: str, source: Source, data: bytes, options: Options) -> FileRe
         return FileResult(path, "manual", data, data, (), tuple(findings), len(points), len(points))
     foreign_points = sum(point.kind == "import" for point in points)
     if options.to == "shim":
-        return _result(path, source, "shim", unit.shimmed(source), findings, points, foreign_points)
+        return _result(path, source, "shim", unit.shimmed(session), findings, points, foreign_points)
     rewrite = _verified(session, options)
     rewrite.obstacles += [Obstacle(found.line, f"the file also uses {found.what}") for found in foreign]
     if not rewrite.obstacles:
@@ -68,7 +68,7 @@ def _migrate(path: str, source: Source, data: bytes, options: Options) -> FileRe
     ]
     if options.to == "auto":
         return _result(
-            path, source, "shim", unit.shimmed(source), [*findings, *reasons], points, foreign_points
+            path, source, "shim", unit.shimmed(session), [*findings, *reasons], points, foreign_points
         )
     if options.partial and not foreign and _parses(source, rewrite.text):
         left = len(touch_points(Source(source.encode(rewrite.text))))

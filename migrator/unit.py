@@ -8,8 +8,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from migrator.analysis.source import Source
-from migrator.dialects.websocket_client import Session
+from migrator.dialects.session import Session
 from migrator.edits import Change, Note, Obstacle, OverlapError, Removal, apply, lower_removals
 from migrator.options import Options
 from migrator.result import Edit, Finding
@@ -137,8 +136,9 @@ def _marks(session: Session, obstacles: list[Obstacle], changes: list[Change]) -
     return marks
 
 
-def shimmed(source: Source) -> Rewrite:
+def shimmed(session: Session) -> Rewrite:
     """The unit with the drop-in."""
-    changes = [proposal for proposal in drop_in.propose(source) if isinstance(proposal, Change)]
+    source = session.source
+    changes = list(drop_in.propose(session))
     edits = [Edit(source.line_of(change.start), drop_in.RULE.id, change.reason) for change in changes]
     return Rewrite(apply(source, changes), edits)

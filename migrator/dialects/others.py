@@ -20,7 +20,6 @@ _SDKS = {
     "pipecat.services": "the Speechmatics service of Pipecat",
 }
 _SOCKETS = {
-    "websockets": "the websockets library",
     "aiohttp": "aiohttp",
     "httpx_ws": "httpx-ws",
     "picows": "picows",

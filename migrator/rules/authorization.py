@@ -28,14 +28,14 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
                 connection.call.lineno, "no key is seen: neither a header nor ?jwt= in the address"
             )
         return
-    value = header_value(session.names, connection.header)
-    if value is None:
-        if not has_token:
+    for header in (connection.header, *(other.header for other in connection.again)):
+        value = header_value(session.names, header) if header is not None else None
+        if value is not None:
+            yield from without_bearer(session, value)
+        elif not has_token:
             yield Obstacle(
                 connection.header.lineno, "the Authorization header is built in a way that is not understood"
             )
-        return
-    yield from without_bearer(session, value)
 
 
 def header_value(names: Names, header: ast.expr) -> ast.expr | None:

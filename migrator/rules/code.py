@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from migrator.analysis.names import Function, Names
 from migrator.analysis.source import Source
-from migrator.dialects.websocket_client import Session
+from migrator.dialects.session import Session
 from migrator.edits import Change, Obstacle, Proposal, Removal, comments_above
 
 
@@ -79,6 +79,12 @@ def is_on_one_line(source: Source, block: list[ast.stmt], names: Names) -> bool:
     return (
         isinstance(owner, ast.stmt) and source.line_text(block[0].lineno)[: block[0].col_offset].strip() != ""
     )
+
+
+def awaited(names: Names, expression: ast.expr) -> ast.expr:
+    """An expression with the ``await`` around it."""
+    parent = names.parents[expression]
+    return parent if isinstance(parent, ast.Await) else expression
 
 
 def visible(names: Names, expression: ast.expr, site: ast.stmt) -> bool:

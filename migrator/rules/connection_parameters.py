@@ -9,7 +9,7 @@ from typing import Any
 
 from migrator.analysis.names import UNKNOWN
 from migrator.rules import endpoint
-from migrator.rules.code import insert_line, is_text, keyword_removal, literal, visible
+from migrator.rules.code import awaited, insert_line, is_text, keyword_removal, literal, visible
 from migrator.rules.rule import Note, Obstacle, Plan, Proposal, Removal, Rule, Session
 from shim.protocol.mapping.languages import choose, model_named
 from shim.protocol.mapping.parameters import DEFAULT_SAMPLE_RATE, PARAMETERS, Treatment, query_parameters
@@ -94,7 +94,7 @@ def _message(session: Session) -> tuple[dict[str, Any], list[str]]:
 def _parameters(session: Session, plan: Plan, query: dict[str, str]) -> Iterator[Proposal]:
     source, names, connection = session.source, session.names, session.connection
     assert connection is not None
-    site = names.statement(connection.call)
+    site = connection.site
     if isinstance(names.function(connection.call), ast.Lambda):
         yield Obstacle(connection.call.lineno, "the connection is opened in a lambda")
         return
@@ -135,7 +135,7 @@ def _kept(session: Session, path: str, value: Any) -> Generator[Proposal, None, 
     text = literal(source, value) if isinstance(value, str) else str(value)
     if isinstance(expression, ast.Constant) or known not in (UNKNOWN, value):
         return text
-    if visible(names, expression, names.statement(session.connection.call)):
+    if visible(names, expression, session.connection.site):
         return source.segment(expression)
     if known is UNKNOWN:
         yield Obstacle(
@@ -151,7 +151,7 @@ def _handshake(session: Session) -> Iterator[Proposal]:
     assert connection is not None
     reason = "AssemblyAI takes no start message"
     going: list[ast.stmt] = list(start.steps)
-    parent = names.parents[start.call]
+    parent = names.parents[awaited(names, start.call)]
     on_open = connection.handlers.get("on_open")
     keyword = connection.handler_keywords.get("on_open")
     if isinstance(parent, ast.Lambda) and parent is on_open and keyword is not None:

@@ -1,4 +1,4 @@
-"""The drop-in: the same program, with its WebSocket module redirected."""
+"""The drop-in: the same program, with its WebSocket library redirected."""
 
 from __future__ import annotations
 
@@ -6,54 +6,69 @@ import ast
 from collections.abc import Iterator
 
 from migrator.analysis.source import Source
-from migrator.dialects.websocket_client import MODULE, imports
-from migrator.edits import Change, Proposal
+from migrator.dialects.raw import LIBRARIES
+from migrator.dialects.session import Library, Session
+from migrator.edits import Change
 from migrator.rules.rule import Rule
 
-_REDIRECT = f"from shim import {MODULE}"
-_REASON = "the drop-in is websocket-client itself, with its Speechmatics connections led to AssemblyAI"
+
+def propose(session: Session) -> Iterator[Change]:
+    """Only import statements change, those of the library that connects; of all libraries where none is seen to."""
+    for library in LIBRARIES:
+        if session.connection is None or library is session.library:
+            yield from _redirected(session.source, library)
 
 
-def propose(source: Source) -> Iterator[Proposal]:
-    """Only import statements change. A submodule keeps its import, behind one that redirects."""
-    for statement in imports(source.tree):
+def _redirected(source: Source, library: Library) -> Iterator[Change]:
+    """A submodule that the drop-in does not have keeps its import, behind one that redirects."""
+    reason = f"the drop-in is {library.name} itself, with its Speechmatics connections led to AssemblyAI"
+    for statement in library.imports(source.tree):
         start, end = source.start(statement), source.end(statement)
-        if isinstance(statement, ast.ImportFrom) and statement.module == MODULE:
-            position = source.text.index(MODULE, start + len("from"))
-            yield Change(position, position, "shim.", _REASON)
+        if isinstance(statement, ast.ImportFrom) and (
+            library.has_submodules or statement.module == library.module
+        ):
+            position = source.text.index(library.module, start + len("from"))
+            yield Change(position, position, "shim.", reason)
             continue
         lines = (
-            [_REDIRECT, source.segment(statement)]
+            [_redirect(library), source.segment(statement)]
             if isinstance(statement, ast.ImportFrom)
-            else _plain(statement)
+            else _plain(statement, library)
         )
         shares_line = source.text[source.line_start(statement.lineno) : start].strip() != ""
         separator = "; " if shares_line else f"\n{source.indentation(statement)}"
-        yield Change(start, end, separator.join(lines), _REASON)
+        yield Change(start, end, separator.join(lines), reason)
 
 
 def taken_out(source: Source) -> Iterator[Change]:
-    """The imports of the drop-in as they were, for a program that is to be rewritten after all."""
+    """The imports of the drop-ins as they were, for a program that is to be rewritten after all."""
     reason = "the rewritten program needs no drop-in"
+    modules = [library.module for library in LIBRARIES]
     for node in ast.walk(source.tree):
         if not isinstance(node, ast.ImportFrom) or node.level:
             continue
         start, end = source.start(node), source.end(node)
-        if node.module == "shim" and [alias.name for alias in node.names] == [MODULE]:
+        package, _, module = (node.module or "").partition(".")
+        if node.module == "shim" and len(node.names) == 1 and node.names[0].name in modules:
             yield Change(start, end, f"import {_spelled(node.names[0])}", reason)
-        elif node.module == f"shim.{MODULE}":
+        elif package == "shim" and module.split(".")[0] in modules:
             position = source.text.index("shim.", start)
             yield Change(position, position + len("shim."), "", reason)
 
 
-def _plain(statement: ast.Import) -> list[str]:
-    others = [_spelled(alias) for alias in statement.names if alias.name.split(".")[0] != MODULE]
+def _redirect(library: Library) -> str:
+    return f"from shim import {library.module}"
+
+
+def _plain(statement: ast.Import, library: Library) -> list[str]:
+    module = library.module
+    others = [_spelled(alias) for alias in statement.names if alias.name.split(".")[0] != module]
     lines = [f"import {', '.join(others)}"] if others else []
     for alias in statement.names:
-        if alias.name == MODULE:
-            lines.append(_REDIRECT + (f" as {alias.asname}" if alias.asname else ""))
-        elif alias.name.startswith(MODULE + "."):
-            lines += [_REDIRECT, f"import {_spelled(alias)}"]
+        if alias.name == module:
+            lines.append(_redirect(library) + (f" as {alias.asname}" if alias.asname else ""))
+        elif alias.name.startswith(module + "."):
+            lines += [_redirect(library), f"import {_spelled(alias)}"]
     return lines
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from migrator.analysis.names import Function
-from migrator.dialects.websocket_client import Sent
+from migrator.dialects.session import Sent
 from migrator.rules.code import body_start, enclosing_functions, insert_after, insert_line, replace
 from migrator.rules.rule import Change, Need, Obstacle, Plan, Proposal, Removal, Rule, Session
 

@@ -84,15 +84,14 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
     if warning and plan.options.region == "auto":
         yield Note(connection.url.lineno, warning)
     query = "?{urlencode(" + plan.parameters_name + ")}"
-    is_named = isinstance(connection.url, ast.Name | ast.Attribute)
-    if not is_named:
+    for url in (connection.url, *(other.url for other in connection.again)):
         quote = source.quote
-        yield replace(source, connection.url, f"f{quote}{target}{query}{quote}", reason)
-    else:
-        literal_node = names.resolve(connection.url)
+        if not isinstance(url, ast.Name | ast.Attribute):
+            yield replace(source, url, f"f{quote}{target}{query}{quote}", reason)
+            continue
+        literal_node = names.resolve(url)
         yield replace(source, literal_node, literal(source, target), reason)
-        text = source.segment(connection.url)
-        yield replace(source, connection.url, f"f{source.quote}{{{text}}}{query}{source.quote}", reason)
+        yield replace(source, url, f"f{quote}{{{source.segment(url)}}}{query}{quote}", reason)
     yield Need("urllib.parse", "urlencode")
 
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from migrator.dialects.websocket_client import Session
+from migrator.dialects.session import Session
 from migrator.edits import Change, Need, Note, Obstacle, Proposal, Removal
 from migrator.options import Options
 from shim.protocol.mapping.hosts import Region

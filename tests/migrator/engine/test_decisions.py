@@ -46,7 +46,7 @@ def test_a_source_that_does_not_use_speechmatics_or_has_the_drop_in_stays(text: 
         ("from speechmatics.tts import AsyncClient\n", "text-to-speech"),
         ("from livekit.plugins import speechmatics\n", "LiveKit"),
         ("from pipecat.services.speechmatics.stt import SpeechmaticsSTTService\n", "Pipecat"),
-        ("import websockets\nURL = 'wss://eu2.rt.speechmatics.com/v2'\n", "the websockets library"),
+        ("import aiohttp\nURL = 'wss://eu2.rt.speechmatics.com/v2'\n", "aiohttp"),
         (
             "import requests\nrequests.post('https://asr.api.speechmatics.com/v2/jobs')\n",
             "batch transcription",

@@ -30,9 +30,9 @@ from shim.emulator.recognition_config import (
 )
 from shim.emulator.scene import Scene
 from shim.emulator.serving import Closed, Emulator, Request, Response, Session, Socket
-from shim.emulator.wav import NotWav, WavStream
 from shim.protocol.mapping.errors import SPEECHMATICS_CLOSE_CODES, SPEECHMATICS_CLOSE_REASONS
 from shim.protocol.mapping.languages import LANGUAGES, language_pack_info
+from shim.protocol.wav import CompressedWav, NotWav, WavReader
 from shim.protocol.wire import NotJSON, loads
 
 NOT_EMULATED = (
@@ -44,7 +44,7 @@ NOT_EMULATED = (
     "max_delay_mode: fixed and flexible are alike, because there are no entities",
     "limits of max_delay: 0 to 60 seconds are accepted, the documented range is 0.7 to 4",
     "names of known speakers: labels are S1, S2, ...; SpeakersResult holds made-up identifiers",
-    "files other than WAV, and files with several channels",
+    "files other than uncompressed WAV",
     "the end of a session without pings, the server's own pings, and HTTP health pages of containers",
     "how fast the real service takes audio that comes faster than real time (here: twice as fast)",
     "how long it takes after EndOfStream (here: 0.3 s); no capture shows it",
@@ -206,7 +206,7 @@ class AudioChannel:
         self.count = 0
         self.free_at = 0.0
         self._scene = scene
-        self._file = WavStream() if audio.encoding is None else None
+        self._file = WavReader() if audio.encoding is None else None
         self._hearing: Hearing | None = None
         self._bytes_per_second = 0
         if audio.encoding is not None:
@@ -221,12 +221,10 @@ class AudioChannel:
         if self._file is not None:
             try:
                 data = self._file.feed(data)
-            except NotWav as error:
+            except (NotWav, CompressedWav) as error:
                 raise Refused("invalid_audio_type", UNKNOWN_AUDIO) from error
-            if self._hearing is None and self._file.encoding is not None:
-                if self._file.channels != 1:
-                    raise Refused("invalid_audio_type", "Invalid audio type: only mono files are emulated.")
-                self._listen(AudioFormat(self._file.encoding, self._file.sample_rate))
+            if self._hearing is None and self._file.format is not None:
+                self._listen(AudioFormat("pcm_s16le", self._file.format.sample_rate))
         size = max(1, int(self._bytes_per_second * SLICE))
         return [data[at : at + size] for at in range(0, len(data), size)]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import jsonschema
 import pytest
 import yaml
@@ -43,3 +44,35 @@ def matches_speechmatics(speechmatics_specification: dict[str, Any]) -> Callable
         assert set(message) <= {*schemas[message["message"]]["properties"], "format"}
 
     return check
+
+
+@pytest.fixture(scope="session")
+def write_audio() -> Callable[..., None]:
+    """Writes a sound file as another kind of file, container and codec by FFmpeg's names, to a path or a file object.
+
+    Keyword arguments are options of the container.
+    """
+
+    def write(
+        sound: Path,
+        target: Any,
+        container: str,
+        codec: str,
+        rate: int,
+        layout: str = "mono",
+        bit_rate: int | None = None,
+        **options: str,
+    ) -> None:
+        place = str(target) if isinstance(target, Path) else target
+        with av.open(str(sound)) as given, av.open(place, "w", format=container, options=options) as file:
+            stream = file.add_stream(codec, rate=rate, layout=layout)
+            if bit_rate:
+                stream.bit_rate = bit_rate
+            resampler = av.AudioResampler(stream.codec_context.format.name, layout, rate)
+            for frame in (*given.decode(audio=0), None):
+                for converted in resampler.resample(frame):
+                    converted.pts = None
+                    file.mux(stream.encode(converted))
+            file.mux(stream.encode(None))
+
+    return write

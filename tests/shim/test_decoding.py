@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -31,24 +30,14 @@ KINDS = {
 }
 
 
-def encode(sound: Path, container: str, codec: str, rate: int) -> bytes:
-    made = io.BytesIO()
-    with av.open(str(sound)) as given, av.open(made, "w", format=container) as file:
-        stream = file.add_stream(codec, rate=rate, layout="mono")
-        if codec == "libopencore_amrnb":
-            stream.bit_rate = 12200
-        resampler = av.AudioResampler(stream.codec_context.format.name, "mono", rate)
-        for frame in (*given.decode(audio=0), None):
-            for converted in resampler.resample(frame):
-                converted.pts = None
-                file.mux(stream.encode(converted))
-        file.mux(stream.encode(None))
-    return made.getvalue()
-
-
 @pytest.fixture(scope="module")
-def files(one_sentence: Scene) -> dict[str, bytes]:
-    return {name: encode(one_sentence.sound, *kind) for name, kind in KINDS.items()}
+def files(
+    one_sentence: Scene, write_audio: Callable[..., None], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("files")
+    for name, kind in KINDS.items():
+        write_audio(one_sentence.sound, folder / name, *kind, bit_rate=12200 if name == "AMR" else None)
+    return {name: (folder / name).read_bytes() for name in KINDS}
 
 
 def decode(container: Container, pieces: Sequence[bytes]) -> tuple[bytes, int, str]:

@@ -7,13 +7,11 @@ import io
 import json
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import av
 import pytest
 
 import shim.server as server_module
@@ -48,26 +46,41 @@ def emulate_two_speakers(two_speakers: Scene) -> Iterator[AssemblyAIEmulator]:
         yield emulator
 
 
-def write_audio(
-    sound: Path, target: Any, container: str, codec: str, rate: int, layout: str = "mono", **options: str
-) -> None:
-    """Write the sound file as another kind of file."""
-    with av.open(str(sound)) as given, av.open(target, "w", format=container, options=options) as file:
-        stream = file.add_stream(codec, rate=rate, layout=layout)
-        resampler = av.AudioResampler(stream.codec_context.format.name, layout, rate)
-        for frame in (*given.decode(audio=0), None):
-            for converted in resampler.resample(frame):
-                converted.pts = None
-                file.mux(stream.encode(converted))
-        file.mux(stream.encode(None))
-
-
-def encode(sound: Path, kind: str, **options: str) -> bytes:
+@pytest.fixture
+def encode(write_audio: Fixture, tmp_path: Path) -> Callable[..., bytes]:
     """The sound file as one of `KINDS`."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "audio")
-        write_audio(sound, str(path), *KINDS[kind], **options)
+
+    def encode(sound: Path, kind: str, **options: str) -> bytes:
+        path = tmp_path / kind
+        write_audio(sound, path, *KINDS[kind], **options)
         return path.read_bytes()
+
+    return encode
+
+
+class Pipe(io.RawIOBase):
+    """A place to write to where nothing can be written later."""
+
+    written = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.written += bytes(data)
+        return len(data)
+
+
+@pytest.fixture
+def wav(write_audio: Fixture) -> Callable[..., bytes]:
+    """The sound file as WAV of another kind, with a header that knows no length."""
+
+    def wav(sound: Path, codec: str = "pcm_s16le", rate: int = 16000, layout: str = "mono") -> bytes:
+        pipe = Pipe()
+        write_audio(sound, pipe, "wav", codec, rate, layout)
+        return pipe.written
+
+    return wav
 
 
 def start_file(client: Any, **config: Any) -> dict[str, Any]:
@@ -87,27 +100,9 @@ def connection_query(emulator: Any) -> dict[str, tuple[str, ...]]:
     return query
 
 
-def wav(sound: Path, codec: str = "pcm_s16le", rate: int = 16000, layout: str = "mono") -> bytes:
-    """The sound file as WAV of another kind, with a header that knows no length, as into a pipe."""
-
-    class Pipe(io.RawIOBase):
-        written = b""
-
-        def writable(self) -> bool:
-            return True
-
-        def write(self, data: Any) -> int:
-            self.written += bytes(data)
-            return len(data)
-
-    pipe = Pipe()
-    write_audio(sound, pipe, "wav", codec, rate, layout)
-    return pipe.written
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_of_any_kind_is_transcribed_and_every_message_acknowledged_once(
-    emulate: Fixture, serve: Fixture, client: Fixture, scene: Scene, kind: str
+    emulate: Fixture, serve: Fixture, client: Fixture, scene: Scene, kind: str, encode: Fixture
 ) -> None:
     emulator = emulate()
     one = client(serve(streaming_url=emulator.url).local_url(URL))
@@ -136,7 +131,14 @@ def test_a_file_of_any_kind_is_transcribed_and_every_message_acknowledged_once(
     ],
 )
 def test_a_wav_file_goes_on_at_its_own_sample_rate(
-    emulate: Fixture, serve: Fixture, client: Fixture, scene: Scene, codec: str, rate: int, layout: str
+    emulate: Fixture,
+    serve: Fixture,
+    client: Fixture,
+    scene: Scene,
+    codec: str,
+    rate: int,
+    layout: str,
+    wav: Fixture,
 ) -> None:
     emulator = emulate()
     one = client(serve(streaming_url=emulator.url).local_url(URL))
@@ -149,7 +151,7 @@ def test_a_wav_file_goes_on_at_its_own_sample_rate(
 
 
 def test_a_sample_rate_that_assemblyai_does_not_take_is_resampled(
-    emulate: Fixture, serve: Fixture, client: Fixture, scene: Scene
+    emulate: Fixture, serve: Fixture, client: Fixture, scene: Scene, wav: Fixture
 ) -> None:
     emulator = emulate()
     one = client(serve(streaming_url=emulator.url).local_url(URL))
@@ -161,7 +163,7 @@ def test_a_sample_rate_that_assemblyai_does_not_take_is_resampled(
 
 @pytest.mark.parametrize("flags", ["+disable_chpl", "+faststart", "+frag_keyframe+empty_moov"])
 def test_an_mp4_may_have_its_index_anywhere(
-    emulate: Fixture, serve: Fixture, client: Fixture, scene: Scene, flags: str
+    emulate: Fixture, serve: Fixture, client: Fixture, scene: Scene, flags: str, encode: Fixture
 ) -> None:
     one = client(serve(streaming_url=emulate().url).local_url(URL))
     start_file(one)
@@ -173,7 +175,7 @@ def test_an_mp4_may_have_its_index_anywhere(
 
 @pytest.mark.parametrize("kind", ["wav", "mp3", "webm"])
 def test_words_come_while_the_file_is_still_arriving(
-    emulate: Fixture, serve: Fixture, client: Fixture, scene: Scene, kind: str
+    emulate: Fixture, serve: Fixture, client: Fixture, scene: Scene, kind: str, encode: Fixture
 ) -> None:
     one = client(serve(streaming_url=emulate().url).local_url(URL))
     start_file(one, enable_partials=True)
@@ -204,7 +206,12 @@ def test_what_is_no_audio_is_refused_as_speechmatics_does_and_opens_nothing(
 
 
 def test_without_the_decoder_the_error_names_the_line_that_installs_it(
-    emulate: Fixture, serve: Fixture, client: Fixture, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    emulate: Fixture,
+    serve: Fixture,
+    client: Fixture,
+    scene: Scene,
+    monkeypatch: pytest.MonkeyPatch,
+    encode: Fixture,
 ) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     emulator = emulate()
@@ -224,6 +231,7 @@ def test_of_a_file_that_is_cut_off_everything_is_heard_then_a_warning_told(
     client: Fixture,
     two_speakers: Scene,
     kind: str,
+    encode: Fixture,
 ) -> None:
     file = (
         two_speakers.sound.read_bytes()
@@ -259,6 +267,7 @@ def test_what_comes_too_early_waits_on_the_disk_and_nothing_is_lost(
     scene: Scene,
     monkeypatch: pytest.MonkeyPatch,
     kind: str,
+    encode: Fixture,
 ) -> None:
     monkeypatch.setattr(session_module, "AUDIO_AHEAD_BYTES", 10_000)
     monkeypatch.setattr(spool_module, "SEGMENT_BYTES", 5_000)
@@ -290,7 +299,7 @@ def test_who_has_sent_a_whole_file_is_not_idle_while_it_is_heard(
 
 
 def test_each_channel_may_have_a_file_of_its_own_kind(
-    emulate: Fixture, serve: Fixture, client: Fixture, scene: Scene
+    emulate: Fixture, serve: Fixture, client: Fixture, scene: Scene, encode: Fixture, wav: Fixture
 ) -> None:
     emulator = emulate()
     one = client(serve(streaming_url=emulator.url).local_url(URL))
@@ -312,7 +321,7 @@ def test_each_channel_may_have_a_file_of_its_own_kind(
 
 
 def test_the_decoder_stops_when_the_program_leaves(
-    emulate: Fixture, serve: Fixture, client: Fixture, scene: Scene
+    emulate: Fixture, serve: Fixture, client: Fixture, scene: Scene, encode: Fixture
 ) -> None:
     emulator = emulate()
     one = client(serve(streaming_url=emulator.url).local_url(URL))
@@ -365,6 +374,7 @@ def test_the_vendors_libraries_transcribe_files_by_default(
     tmp_path: Path,
     library: str,
     kind: str,
+    encode: Fixture,
 ) -> None:
     emulator = emulate_two_speakers
     path = tmp_path / "audio"

@@ -28,9 +28,12 @@ SEND_BUFFER_BYTES = 16 * 2**20
 PING_SECONDS = 4.0
 """Real seconds between two pings."""
 
-PONG_SECONDS = 5.0
-"""Real seconds that a pong may take; then the connection is taken for lost. With the ping before it that is less than the
-audio that is kept to be sent again (`shim.protocol.replay.KEEP_SECONDS`)."""
+PONG_SECONDS = 4.0
+"""Real seconds that a pong may take; then the connection is taken for lost."""
+
+CLOSE_SECONDS = 1.0
+"""Real seconds that the other side has to answer a close. After a ping without a pong it has them too: all three together
+are less than the audio that is kept to be sent again (`shim.protocol.replay.KEEP_SECONDS`)."""
 
 RECEIVE_BYTES = 4 * 2**20
 """The longest message that is taken from AssemblyAI; its own are some kilobytes."""
@@ -165,6 +168,7 @@ class Upstream:
             open_timeout=self._clock.real(CONNECT_TIMEOUT),
             ping_interval=PING_SECONDS,
             ping_timeout=PONG_SECONDS,
+            close_timeout=CLOSE_SECONDS,
             max_size=RECEIVE_BYTES,
             logger=SILENT,
             **options,

@@ -147,6 +147,7 @@ class Line:
         self._opened_at = 0.0
         self._opened_at_unix_time: float | None = None
         self._change_by = 0.0
+        self._told_until = 0.0
         self.link = Link.NONE
         self.connection = 0
         self.has_begun = False
@@ -486,7 +487,9 @@ class Line:
         self._out.add(SendUpstream(self.connection, _TERMINATE))
         self._close(Link.LOST)
         self._rewind(now, [], self._replay.sent_seconds - PAUSE_SECONDS if pause else 0.0)
-        if not pause:
+        if pause:
+            self._told_until = self._replay.offset  # nobody spoke
+        else:
             self._warn_of_gap()
         self._trouble_since, self._attempts = now, 0
         self._last_failure = from_failure(FailureKind.NO_BEGIN)
@@ -602,12 +605,13 @@ class Line:
             )
 
     def _warn_of_gap(self) -> None:
-        offset, end = self._replay.offset, self._transcripts.end
-        if milliseconds(offset) > milliseconds(end):
+        begin, end = max(self._transcripts.end, self._told_until), self._replay.offset
+        if milliseconds(end) > milliseconds(begin):
+            self._told_until = end
             self._out.warn(
                 WarningType.VALIDATION_WARNING,
                 "The connection to AssemblyAI was lost, and the session continues on another one. The audio from "
-                f"{end:.2f} s to {offset:.2f} s has no final transcript and is too old to be heard again: words in it may "
+                f"{begin:.2f} s to {end:.2f} s has no final transcript and is too old to be heard again: words in it may "
                 "be missing.",
             )
 

@@ -66,7 +66,6 @@ class Outbox:
         self._items: deque[Item] = deque()
         self._pace = Pace(frame_seconds)
         self.buffered_bytes = 0
-        self.sent_seconds = 0.0
 
     def add_audio(self, frames: list[bytes], now: float, messages: int = 1) -> None:
         """Queue what audio messages gave (perhaps no whole frame), and their acknowledgements."""
@@ -98,7 +97,6 @@ class Outbox:
                     break
                 self._pace.sent(now)
                 self.buffered_bytes -= len(item)
-                self.sent_seconds += self._pace.frame_seconds
             released.append(items.popleft())
         return released
 

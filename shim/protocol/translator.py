@@ -22,7 +22,7 @@ from typing import Any
 
 from shim.protocol import speechmatics
 from shim.protocol.effects import CloseUpstream, Effect
-from shim.protocol.line import Line, Link
+from shim.protocol.line import Line
 from shim.protocol.mapping.errors import (
     SPEECHMATICS_CLOSE_REASONS,
     ErrorMapping,
@@ -40,7 +40,7 @@ from shim.protocol.timers import Countdown, Timers
 from shim.protocol.wants import Wants
 from shim.protocol.wire import NotJSON, loads_object
 
-__all__ = ["Handshake", "Link", "State", "Translator", "TranslatorOptions"]
+__all__ = ["Handshake", "State", "Translator", "TranslatorOptions"]
 
 ORCHESTRATOR_VERSION = "assemblyai-streaming-v3"
 """What RecognitionStarted says in the place of Speechmatics' own version."""

@@ -227,6 +227,18 @@ def test_audio_that_is_too_old_becomes_final_as_it_is_and_the_gap_is_named(runni
     assert session.text.split() == [*(f"w{i}" for i in range(15)), "W15", "w16."]
 
 
+def test_a_gap_is_named_once(running):
+    session = running()
+    speak(session, 15)
+    session.closed(1006)
+    begins(session)
+    speak(session, 1)
+    assert len(session.named("Warning")) == 1
+    session.closed(1006)
+    begins(session)
+    assert len(session.named("Warning")) == 1
+
+
 def test_no_gap_is_named_where_there_is_none(running, make_turn, make_word):
     session = running()
     speak(session, 12)
@@ -421,6 +433,8 @@ class TestTheLongestSession:
         kept = frames_on(session, 2)
         assert kept == list(range(kept[0], session.spoken))
         assert len(kept) * FRAME >= 2
+        speak(session, 1)
+        session.closed(1006)
         assert session.named("Warning") == []
 
     def test_who_speaks_on_and_on_is_heard_again_from_the_last_final(self, running, make_turn, make_word):

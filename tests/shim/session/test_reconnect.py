@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shim import upstream
 from shim.emulator.scene import Scene
 
 URL = "wss://eu2.rt.speechmatics.com/v2/en"
@@ -91,6 +92,26 @@ def test_several_losses_and_refusals_in_a_row_lose_nothing(
     one = client(serve(streaming_url=emulator.url).local_url(URL))
     one.start()
     one.speak(audio, speed=20.0)
+    check_scene(one.end(), scene)
+
+
+def test_a_connection_that_says_nothing_any_more_is_left(
+    emulate: Fixture,
+    serve: Fixture,
+    client: Fixture,
+    audio: bytes,
+    scene: Scene,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(upstream, "PING_SECONDS", 0.1)
+    monkeypatch.setattr(upstream, "PONG_SECONDS", 0.5)
+    monkeypatch.setattr(upstream, "CLOSE_SECONDS", 0.1)
+    speed = 4.0
+    emulator = emulate("stall@5#1", speed=speed)
+    one = client(serve(streaming_url=emulator.url, speed=speed).local_url(URL))
+    one.start()
+    one.speak(audio, speed=speed)
+    assert len(emulator.journal.connections) >= 2
     check_scene(one.end(), scene)
 
 

@@ -274,8 +274,10 @@ class Line:
             return False
         some_audio = False
         for item in self._outbox.release(now):
-            if isinstance(item, bytes | str):
-                some_audio = some_audio or isinstance(item, bytes)
+            if isinstance(item, bytes):
+                some_audio = True
+                self._replay.add(item)
+            elif isinstance(item, str):
                 self._replay.add(item)
             else:
                 self._acknowledge()

@@ -80,12 +80,16 @@ class Replay:
         """Everything that waits, in order. The caller sends it at once."""
         if not self._waiting:
             return []
-        items, self._waiting = list(self._waiting), deque()
+        items = list(self._waiting)
+        self._waiting.clear()
         self.waiting_bytes = 0
-        self._kept.extend(item for item in items if isinstance(item, bytes))
+        for item in items:
+            if isinstance(item, bytes):
+                self._kept.append(item)
         if self._first_sent_at is None and self._kept:
             self._first_sent_at = now
-        self._drop_before(self.sent_seconds - self.lead(now) - KEEP_SECONDS)
+        if len(self._kept) * self._frame_seconds > KEEP_SECONDS:
+            self._drop_before(self.sent_seconds - self.lead(now) - KEEP_SECONDS)
         return items
 
     def cover(self, position: float) -> None:

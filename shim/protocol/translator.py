@@ -261,19 +261,19 @@ class Translator:
 
     def _done(self, now: float) -> list[Effect]:
         """Draw the conclusions from what happened to the lines."""
-        lines = self._lines.values()
-        if self._state not in (State.WAITING, State.ENDED):
-            failure = next((line.failure for line in lines if line.failure), None)
-            if failure is not None:
-                self._refuse(failure, now)
-            elif self._state is State.OPENING and all(line.has_begun for line in lines):
-                self._recognition_started(now)
-        if self._state in (State.RUNNING, State.ENDING):
-            for line in lines:
+        if self._state is not State.ENDED:
+            for line in self._lines.values():
+                if line.failure is not None:
+                    self._refuse(line.failure, now)
+                    break
+        if self._state is State.OPENING and all(line.has_begun for line in self._lines.values()):
+            self._recognition_started(now)
+        if self._state is State.RUNNING or self._state is State.ENDING:
+            for line in self._lines.values():
                 if line.release(now) and self._state is State.RUNNING:
                     self._timers.set("idle", now + self._idle.restart())
-            if all(line.ended for line in lines):
-                self._end_of_transcript(now)
+        if self._state is State.ENDING and all(line.ended for line in self._lines.values()):
+            self._end_of_transcript(now)
         return self._out.take()
 
     # ---- The program's messages

@@ -106,6 +106,45 @@ def test_any_pieces_give_the_same_samples_and_are_used_up_once(files: dict[str, 
     assert len(pieces) * 0.5 <= used <= len(pieces)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_waits_until_each_piece_is_used_gets_to_the_end(files: dict[str, bytes], kind: str) -> None:
+    async def run() -> int:
+        used = 0
+        changed = asyncio.Event()
+        ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        def decoded(_: bytes, count: int) -> None:
+            nonlocal used
+            used += count
+            changed.set()
+            decoder.resume()
+
+        def end(problem: str) -> None:
+            ended.set_result(problem)
+            changed.set()
+
+        decoder = Decoder(container_of(files[kind]), decoded, end)
+        for number, piece in enumerate(cut(files[kind], 3000), 1):
+            decoder.feed(piece)
+            while used < number and not ended.done():
+                await asyncio.wait_for(changed.wait(), 30)
+                changed.clear()
+        decoder.finish()
+        await asyncio.wait_for(ended, 30)
+        return used
+
+    assert asyncio.run(run()) == len(cut(files[kind], 3000))
+
+
+def test_a_sample_rate_may_change_within_a_file(
+    files: dict[str, bytes], one_sentence: Scene, write_audio: Callable[..., None], tmp_path: Path
+) -> None:
+    write_audio(one_sentence.sound, tmp_path / "slow", "mp3", "libmp3lame", 22050)
+    both = files["MP3"] + (tmp_path / "slow").read_bytes()
+    samples, _, _ = decode(container_of(both), cut(both, 4096))
+    assert abs(len(samples) // 2 - 2 * 61509) < 4000
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(sorted(KINDS)), st.data())
 def test_damaged_files_end_with_a_problem_or_with_sound_and_never_hang(

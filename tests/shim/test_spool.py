@@ -50,6 +50,15 @@ def test_memory_holds_the_front_and_the_end_alone(small: list[Any]) -> None:
     assert all(file.closed for file in small)
 
 
+def test_what_is_taken_in_time_never_touches_the_disk(small: list[Any]) -> None:
+    spool = Spool()
+    spool.put(bytes(100))
+    for _ in range(100):
+        spool.put(bytes(100))
+        spool.get()
+    assert small == []
+
+
 def test_what_is_forgotten_leaves_no_file_open(small: list[Any]) -> None:
     spool = Spool()
     for _ in range(100):

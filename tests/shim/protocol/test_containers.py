@@ -125,6 +125,12 @@ def test_anything_else_is_unknown_once_enough_has_come_or_all(data):
     assert detect(data) is (UNKNOWN if len(data) >= DETECTION_BYTES else None)
 
 
+def test_what_is_found_does_not_depend_on_how_much_comes_at_once(files):
+    late = b"text" * (DETECTION_BYTES // 4) + files["MP3"]
+    assert detect(late) is UNKNOWN
+    assert detect(late[:DETECTION_BYTES]) is UNKNOWN
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_noise_is_no_audio_file(seed):
     assert detect(random.Random(seed).randbytes(DETECTION_BYTES)) is UNKNOWN

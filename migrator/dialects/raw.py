@@ -8,6 +8,7 @@ from migrator.dialects.recogniser import Recogniser
 from migrator.dialects.session import Library, Session
 from migrator.dialects.websocket_client import WebsocketClient
 from migrator.dialects.websockets import Websockets
+from migrator.edits import Obstacle
 
 DIALECTS: tuple[type[Recogniser], ...] = (WebsocketClient, Websockets)
 LIBRARIES: tuple[Library, ...] = tuple(dialect.library for dialect in DIALECTS)
@@ -20,6 +21,10 @@ def recognise(source: Source) -> Session | None:
         return None
     sessions = [dialect(source).run() for dialect in dialects]
     connected = [session for session in sessions if session.connection is not None]
-    if len(connected) > 1:
-        connected[0].obstacles += [obstacle for session in connected[1:] for obstacle in session.obstacles]
-    return (connected or sessions)[0]
+    first, *others = connected or sessions
+    first.libraries = [session.library for session in connected or sessions]
+    for other in others if connected else []:
+        assert other.connection is not None
+        line = other.connection.call.lineno
+        first.obstacles.append(Obstacle(line, f"the file also connects with {other.library.name}"))
+    return first

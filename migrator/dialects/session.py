@@ -92,6 +92,8 @@ class Session:
     """All that is known of one Speechmatics connection of a source.
 
     Attributes:
+        library: the one that opens the connection.
+        libraries: all that may speak to Speechmatics in this source.
         sockets: variables that hold the connection.
         audio: calls that send audio, with the expression of the audio.
         received: expressions that give one frame, or all of them in a loop.
@@ -102,6 +104,7 @@ class Session:
     names: Names
     touch_points: tuple[TouchPoint, ...]
     library: Library
+    libraries: list[Library] = field(default_factory=list)
     connection: Connection | None = None
     sockets: set[Binding] = field(default_factory=set)
     start: Sent | None = None

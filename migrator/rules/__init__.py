@@ -42,6 +42,7 @@ CONNECTION: tuple[Rule, ...] = (
     errors.RULE,
     audio.FORMAT,
     audio.CHUNK,
+    audio.ADAPTER,
     end_of_session.RULE,
     # The last ones look at what the others leave.
     leftovers.RULE,

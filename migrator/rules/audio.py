@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from migrator.analysis.names import UNKNOWN, Binding
-from migrator.rules.code import insert_after, is_placeholder, replace, visible
-from migrator.rules.rule import Change, Need, Obstacle, Plan, Proposal, Rule, Session
+from migrator.rules import framing
+from migrator.rules.code import called, insert_after, is_placeholder, replace, visible
+from migrator.rules.rule import Change, Need, Note, Obstacle, Plan, Proposal, Rule, Session
 
 LEAST_MS, MOST_MS = 50, 1000
 """What AssemblyAI takes in one message (AssemblyAI docs, common errors, 3007)."""
@@ -18,6 +19,11 @@ _FLOAT, _INTEGER = "paFloat32", "paInt16"
 _BYTES = {"pcm_s16le": 2, "mulaw": 1}
 _PACE = 0.8
 """A program that waits for at least this share of a chunk's length after each chunk is sent at real time."""
+
+
+@dataclass(frozen=True)
+class Unproven(Obstacle):
+    """What `shim.framing` takes care of when the program runs."""
 
 
 @dataclass(eq=False)
@@ -48,30 +54,45 @@ def _capture(session: Session, call: ast.Call, data: ast.expr) -> Capture | Obst
         parameter = _callback_parameter(session, resolved)
         if parameter is not None:
             return parameter
-    if isinstance(resolved, ast.Call) and isinstance(resolved.func, ast.Attribute) and resolved.args:
-        opened = names.resolve(resolved.func.value)
-        if (
-            resolved.func.attr == "read"
-            and isinstance(opened, ast.Call)
-            and _keyword(opened, "format") is not None
-        ):
-            return Capture(opened, resolved.args[0], 1)
-        if resolved.func.attr == "read" and _is_open(session, resolved.func.value):
-            return _paced(session, call, Capture(None, resolved.args[0], 2))
-    return Obstacle(
+    reading = _reading(resolved)
+    if reading is not None:
+        method, length = reading
+        opened = names.resolve(method.value)
+        if method.attr == "read" and isinstance(opened, ast.Call) and _keyword(opened, "format") is not None:
+            return Capture(opened, length, 1)
+        if method.attr == "read" and _is_open(session, method.value, "open"):
+            return _paced(session, call, Capture(None, length, 2))
+        if method.attr == "readframes" and _is_open(session, method.value, "wave.open"):
+            return _paced(session, call, Capture(None, length, 1))
+    return Unproven(
         call.lineno,
         f"the length of the audio in {source.segment(data)[:40]} cannot be told, and AssemblyAI takes 50 to 1000 ms",
     )
 
 
-def _is_open(session: Session, stream: ast.expr) -> bool:
+def _reading(data: ast.expr) -> tuple[ast.Attribute, ast.expr] | None:
+    """What is read of, and how much: ``stream.read(n)``, also in a thread of its own."""
+    call = data.value if isinstance(data, ast.Await) else data
+    match call:
+        case ast.Call(func=ast.Attribute(attr="to_thread"), args=[ast.Attribute() as method, length, *_]):
+            return method, length
+        case ast.Call(
+            func=ast.Attribute(attr="run_in_executor"), args=[_, ast.Attribute() as method, length, *_]
+        ):
+            return method, length
+        case ast.Call(func=ast.Attribute() as method, args=[length, *_]):
+            return method, length
+    return None
+
+
+def _is_open(session: Session, stream: ast.expr, opener: str) -> bool:
     binding = session.names.binding(stream)
     for store in binding.stores if binding else []:
         value = session.names.stored_value(store)
         parent = session.names.parents.get(store)
         if value is None and isinstance(parent, ast.withitem):
             value = parent.context_expr
-        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "open":
+        if isinstance(value, ast.Call) and session.source.segment(value.func) == opener:
             return True
     return False
 
@@ -83,23 +104,20 @@ def _paced(session: Session, call: ast.Call, capture: Capture) -> Capture | Obst
         names.value(e) for e in (_field(session, "encoding"), _rate(session), capture.frames)
     )
     if isinstance(rate, int) and isinstance(frames, int) and encoding in _BYTES:
-        capture.bytes_each = _BYTES[encoding]
+        if capture.bytes_each != 1:
+            capture.bytes_each = _BYTES[encoding]
         seconds = frames / capture.bytes_each / rate
         for loop in names.ancestors(call):
             if isinstance(loop, ast.For | ast.While):
                 for node in ast.walk(loop):
-                    if isinstance(node, ast.Call) and node.args and _called(node) == "sleep":
+                    if isinstance(node, ast.Call) and node.args and called(node) == "sleep":
                         pause = names.value(node.args[0])
                         if isinstance(pause, int | float) and pause >= seconds * _PACE:
                             return capture
                 break
-    return Obstacle(
+    return Unproven(
         call.lineno, "audio from a file is sent faster than real time, or at a pace that cannot be told"
     )
-
-
-def _called(call: ast.Call) -> str:
-    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
 def _callback_parameter(session: Session, data: ast.Name) -> Capture | None:
@@ -138,6 +156,11 @@ def _rate(session: Session) -> ast.expr | None:
 
 def propose_format(session: Session, plan: Plan) -> Iterator[Proposal]:
     """PyAudio's 32-bit floats become 16-bit samples."""
+    if not adapter_needed(session, plan):
+        yield from _formats(session)
+
+
+def _formats(session: Session) -> Iterator[Proposal]:
     encoding = session.names.value(_field(session, "encoding"))
     for capture in captures(session):
         if isinstance(capture, Obstacle):
@@ -145,7 +168,7 @@ def propose_format(session: Session, plan: Plan) -> Iterator[Proposal]:
         elif capture.opened is not None:
             yield from _format(session, capture.opened, encoding)
         elif encoding == "pcm_f32le":
-            yield Obstacle(capture.frames.lineno, "the audio is 32-bit float, which AssemblyAI does not take")
+            yield Unproven(capture.frames.lineno, "the audio is 32-bit float, which AssemblyAI does not take")
 
 
 def _format(session: Session, opened: ast.Call, encoding: object) -> Iterator[Proposal]:
@@ -170,7 +193,7 @@ def _format(session: Session, opened: ast.Call, encoding: object) -> Iterator[Pr
         return
     for call, data in session.audio:
         if _other_uses(session, data):
-            yield Obstacle(call.lineno, "the 32-bit float samples are also used by the program itself")
+            yield Unproven(call.lineno, "the 32-bit float samples are also used by the program itself")
             return
     reason = "AssemblyAI takes 16-bit samples, no 32-bit floats"
     if isinstance(node, ast.Attribute):
@@ -208,11 +231,38 @@ def _other_uses(session: Session, data: ast.expr) -> bool:
     for load in binding.loads if binding else []:
         parent = names.parents[load]
         is_asked = isinstance(parent, ast.If | ast.While | ast.UnaryOp | ast.BoolOp) or (
-            isinstance(parent, ast.Call) and _called(parent) == "len"
+            isinstance(parent, ast.Call) and called(parent) == "len"
         )
         if id(load) not in sent and not is_asked:
             return True
     return False
+
+
+# Adapter
+
+
+def adapter_needed(session: Session, plan: Plan) -> bool:
+    """Whether the audio has to go through `shim.framing`, and can."""
+    return bool(unproven(session)) and framing.adapter(session, plan) is not None
+
+
+def unproven(session: Session) -> list[Unproven]:
+    """What cannot be proven of the audio; nothing where something else prevents the rewrite anyway."""
+    found = [p for p in (*_formats(session), *_chunks(session)) if isinstance(p, Obstacle)]
+    reasons = [p for p in found if isinstance(p, Unproven)]
+    return reasons if len(reasons) == len(found) else []
+
+
+def propose_adapter(session: Session, plan: Plan) -> Iterator[Proposal]:
+    """`shim.framing` between the program's audio and the connection."""
+    if adapter_needed(session, plan):
+        for reason in unproven(session):
+            yield Note(
+                reason.line,
+                f"the audio goes through shim.framing, because {reason.message}; the program needs the package "
+                "speechmatics-to-assemblyai where it runs",
+            )
+        yield from framing.propose(session, plan)
 
 
 # Length
@@ -220,6 +270,11 @@ def _other_uses(session: Session, data: ast.expr) -> bool:
 
 def propose_chunk(session: Session, plan: Plan) -> Iterator[Proposal]:
     """Messages of 50 ms where they would be shorter than 50 or longer than 1000 ms."""
+    if not adapter_needed(session, plan):
+        yield from _chunks(session)
+
+
+def _chunks(session: Session) -> Iterator[Proposal]:
     rate = _rate(session)
     if rate is None:
         return  # a container, which another rule refuses
@@ -258,7 +313,7 @@ def _chunk(session: Session, capture: Capture, rate: ast.expr) -> Iterator[Propo
     elif isinstance(frames, int) and capture.opened is not None:
         yield from _computed_length(session, capture, rate)
     else:
-        yield Obstacle(
+        yield Unproven(
             capture.frames.lineno,
             f"the length of a message, {source.segment(capture.frames)}, is only known at run time",
         )
@@ -280,16 +335,14 @@ def _follows_rate(session: Session, frames: ast.expr, rate: ast.expr) -> bool:
     return False
 
 
-def _counted(session: Session, capture: Capture) -> Iterator[Obstacle]:
+def _counted(session: Session, capture: Capture) -> Iterator[Proposal]:
     """Loops that count messages of the old length would record longer."""
     names = session.names
     length = names.binding(capture.frames)
     for call, _ in session.audio:
         for loop in names.ancestors(call):
             is_range = (
-                isinstance(loop, ast.For)
-                and isinstance(loop.iter, ast.Call)
-                and _called(loop.iter) == "range"
+                isinstance(loop, ast.For) and isinstance(loop.iter, ast.Call) and called(loop.iter) == "range"
             )
             if not is_range or not isinstance(loop, ast.For):
                 continue
@@ -297,7 +350,7 @@ def _counted(session: Session, capture: Capture) -> Iterator[Obstacle]:
                 node for name in ast.walk(loop.iter) for node in [names.binding(name)] if node is not None
             ]
             if length is None or length not in inside:
-                yield Obstacle(
+                yield Unproven(
                     loop.lineno, "the loop counts messages, which have to become longer or shorter"
                 )
 
@@ -308,7 +361,7 @@ def _known_length(session: Session, capture: Capture, frames: int, length: float
     reason = f"a message of {length:.0f} ms becomes one of 50 ms; AssemblyAI takes {LEAST_MS} to {MOST_MS} ms"
     node = names.resolve(capture.frames)
     if isinstance(node, ast.Name | ast.Attribute):
-        yield Obstacle(capture.frames.lineno, "the length of a message is chosen by the caller")
+        yield Unproven(capture.frames.lineno, "the length of a message is chosen by the caller")
         return
     yield replace(source, node, str(frames), reason)
     for other in _other_lengths(session, capture, node):
@@ -342,13 +395,13 @@ def _computed_length(session: Session, capture: Capture, rate: ast.expr) -> Iter
         return
     store = _only_store(session, rate_binding)
     if store is None or not _is_constant(binding) or not _is_of_module(rate_binding):
-        yield Obstacle(
+        yield Unproven(
             capture.frames.lineno, "the length of a message has to follow a rate that is known too late"
         )
         return
     assert binding is not None
     if any(not _is_later(session, load, store) for load in binding.loads):
-        yield Obstacle(node.lineno, f"{binding.name} is used before the rate is known")
+        yield Unproven(node.lineno, f"{binding.name} is used before the rate is known")
         return
     yield replace(source, node, "None", reason)
     yield insert_after(source, names.statement(store), f"{binding.name} = {formula}{remark}", reason)
@@ -427,4 +480,23 @@ CHUNK = Rule(
     before="RATE = 16000\nchunk = stream.read(320)",
     after="RATE = 16000\nchunk = stream.read(800)",
     propose=propose_chunk,
+)
+
+ADAPTER = Rule(
+    id="audio-adapter",
+    title="Send audio of unknown length through shim.framing",
+    why=(
+        "Where length, format or pace of the audio is the caller's choice, or only known when the program runs, nothing in "
+        "the source can prove that AssemblyAI will take it. `shim.framing` takes chunks of any length in any of "
+        "Speechmatics' encodings and sends frames of 50 ms at the pace at which they were spoken. It is made right where "
+        "the connection is opened, and its rest is sent before Terminate. Programs in which that place cannot be seen get "
+        "the drop-in."
+    ),
+    before="ws = await websockets.connect(URL, additional_headers=headers)\nasync for chunk in source:\n    await ws.send(chunk)",
+    after=(
+        "ws = await websockets.connect(URL, additional_headers=headers)\n"
+        'audio = framing.AsyncSender(ws.send, encoding="pcm_s16le", sample_rate=16000)\n'
+        "async for chunk in source:\n    await audio.send(chunk)\nawait audio.flush()"
+    ),
+    propose=propose_adapter,
 )

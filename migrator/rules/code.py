@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
-from migrator.analysis.names import Function, Names
+from migrator.analysis.names import UNKNOWN, Function, Names
 from migrator.analysis.source import Source
 from migrator.dialects.session import Session
 from migrator.edits import Change, Obstacle, Proposal, Removal, comments_above
@@ -81,6 +82,11 @@ def is_on_one_line(source: Source, block: list[ast.stmt], names: Names) -> bool:
     )
 
 
+def called(call: ast.Call) -> str:
+    """The last name of what is called."""
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
 def awaited(names: Names, expression: ast.expr) -> ast.expr:
     """An expression with the ``await`` around it."""
     parent = names.parents[expression]
@@ -96,7 +102,7 @@ def visible(names: Names, expression: ast.expr, site: ast.stmt) -> bool:
             if here is there:
                 if here is not None and not _assigned_before(names, here.stores, site):
                     return False
-            elif not _is_self(names, node, site):
+            elif not is_self(names, node, site):
                 return False
         elif isinstance(node, ast.Attribute):
             attribute = names.binding(node)
@@ -111,7 +117,8 @@ def visible(names: Names, expression: ast.expr, site: ast.stmt) -> bool:
     return True
 
 
-def _is_self(names: Names, node: ast.Name, site: ast.stmt) -> bool:
+def is_self(names: Names, node: ast.Name, site: ast.stmt) -> bool:
+    """Whether a name is the object of a method, and names the same where another statement stands."""
     methods = [_method(names, node), _method(names, site)]
     return (
         all(
@@ -129,6 +136,25 @@ def _method(names: Names, node: ast.AST) -> ast.FunctionDef | ast.AsyncFunctionD
         ):
             return parent
     return None
+
+
+def written(session: Session, expression: ast.expr, value: Any, site: ast.stmt) -> str | None:
+    """The program's own expression for a value, where it still says the same and can be seen; else a literal.
+
+    Args:
+        value: what the literal says; `UNKNOWN` for a value of the run time.
+
+    Returns:
+        None when only the expression could say it and a statement cannot see it.
+    """
+    source, names = session.source, session.names
+    known = names.value(expression)
+    is_kept = not isinstance(expression, ast.Constant) and known in (UNKNOWN, value)
+    if is_kept and visible(names, expression, site):
+        return source.segment(expression)
+    if known is UNKNOWN and is_kept:
+        return None
+    return literal(source, value) if isinstance(value, str) else str(value)
 
 
 def _assigned_before(names: Names, stores: list[ast.AST], site: ast.stmt) -> bool:

@@ -8,14 +8,16 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 from migrator.analysis.names import UNKNOWN
-from migrator.rules import endpoint
-from migrator.rules.code import awaited, insert_line, is_text, keyword_removal, literal, visible
+from migrator.rules import audio, endpoint
+from migrator.rules.code import awaited, insert_line, is_text, keyword_removal, literal, visible, written
 from migrator.rules.rule import Note, Obstacle, Plan, Proposal, Removal, Rule, Session
 from shim.protocol.mapping.languages import choose, model_named
 from shim.protocol.mapping.parameters import DEFAULT_SAMPLE_RATE, PARAMETERS, Treatment, query_parameters
 
 _LANGUAGE = "transcription_config.language"
-_RATE = "audio_format.sample_rate"
+_RATE, _ENCODING = "audio_format.sample_rate", "audio_format.encoding"
+_USUAL = {_RATE: DEFAULT_SAMPLE_RATE, _ENCODING: "pcm_s16le"}
+"""Stands for what is only known at run time, where the query is worked out."""
 
 
 def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
@@ -26,9 +28,11 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
     assert start is not None
     line = start.call.lineno
     message, unknown = _message(session)
+    framed = audio.adapter_needed(session, plan)
+    run_time = {_RATE, _ENCODING} if framed else {_RATE}
     for path in unknown:
         row = PARAMETERS.get(path)
-        if path != _RATE and (row is None or row.assemblyai):
+        if path not in run_time and (row is None or row.assemblyai):
             yield Obstacle(start.fields[path].lineno, f"{path} is only known at run time")
             return
     language = message.get("transcription_config", {}).get("language")
@@ -72,7 +76,7 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
 
 
 def _message(session: Session) -> tuple[dict[str, Any], list[str]]:
-    """StartRecognition with its known values, and the paths of the others. A rate of the device counts as usual."""
+    """StartRecognition with its known values, and the paths of the others."""
     assert session.start is not None
     message: dict[str, Any] = {}
     unknown = []
@@ -80,9 +84,9 @@ def _message(session: Session) -> tuple[dict[str, Any], list[str]]:
         value = session.names.value(expression)
         if value is UNKNOWN:
             unknown.append(path)
-            if path != _RATE:
+            if path not in _USUAL:
                 continue
-            value = DEFAULT_SAMPLE_RATE
+            value = _USUAL[path]
         *outer, last = path.split(".")
         holder = message
         for name in outer:
@@ -107,8 +111,16 @@ def _parameters(session: Session, plan: Plan, query: dict[str, str]) -> Iterator
         values["language_codes"] = yield from _kept(session, _LANGUAGE, codes[0])
     elif codes:
         values["language_codes"] = literal(source, json.dumps(codes))
-    values["encoding"] = literal(source, query.pop("encoding"))
-    values["sample_rate"] = yield from _kept(session, _RATE, int(query.pop("sample_rate")))
+    encoding, rate = query.pop("encoding"), int(query.pop("sample_rate"))
+    assert session.start is not None
+    asked = ""
+    if names.value(session.start.fields[_ENCODING]) is UNKNOWN:
+        heard = yield from _kept(session, _ENCODING, UNKNOWN)
+        hertz = yield from _kept(session, _RATE, names.value(session.start.fields[_RATE]))
+        asked = f"**framing.query(encoding={heard}, sample_rate={hertz}),"
+    else:
+        values["encoding"] = literal(source, encoding)
+        values["sample_rate"] = yield from _kept(session, _RATE, rate)
     values |= {name: literal(source, value) for name, value in query.items()}
     key = found[2]
     if key is not None:
@@ -119,6 +131,7 @@ def _parameters(session: Session, plan: Plan, query: dict[str, str]) -> Iterator
     lines = [
         f"{plan.parameters_name} = {{",
         *(f"{source.indent}{quote}{name}{quote}: {value}," for name, value in values.items()),
+        *([source.indent + asked] if asked else []),
         "}",
     ]
     reason = "the configuration that StartRecognition carried, as the query of the connection"
@@ -129,19 +142,12 @@ def _kept(session: Session, path: str, value: Any) -> Generator[Proposal, None, 
     """The program's own expression for a value where it still says the same and can be seen, else a literal."""
     assert session.start is not None
     assert session.connection is not None
-    source, names = session.source, session.names
     expression = session.start.fields[path]
-    known = names.value(expression)
-    text = literal(source, value) if isinstance(value, str) else str(value)
-    if isinstance(expression, ast.Constant) or known not in (UNKNOWN, value):
-        return text
-    if visible(names, expression, session.connection.site):
-        return source.segment(expression)
-    if known is UNKNOWN:
-        yield Obstacle(
-            expression.lineno, f"{source.segment(expression)} is not known yet when the connection is opened"
-        )
-    return text
+    text = written(session, expression, value, session.connection.site)
+    if text is None:
+        segment = session.source.segment(expression)
+        yield Obstacle(expression.lineno, f"{segment} is not known yet when the connection is opened")
+    return text or ""
 
 
 def _handshake(session: Session) -> Iterator[Proposal]:

@@ -13,10 +13,9 @@ from migrator.rules.rule import Rule
 
 
 def propose(session: Session) -> Iterator[Change]:
-    """Only import statements change, those of the library that connects; of all libraries where none is seen to."""
-    for library in LIBRARIES:
-        if session.connection is None or library is session.library:
-            yield from _redirected(session.source, library)
+    """Only import statements change, those of the libraries that may speak to Speechmatics."""
+    for library in session.libraries:
+        yield from _redirected(session.source, library)
 
 
 def _redirected(source: Source, library: Library) -> Iterator[Change]:

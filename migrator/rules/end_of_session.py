@@ -8,7 +8,17 @@ from dataclasses import dataclass
 
 from migrator.analysis.names import Function
 from migrator.dialects.session import Sent
-from migrator.rules.code import body_start, enclosing_functions, insert_after, insert_line, replace
+from migrator.rules.code import (
+    body_start,
+    called,
+    enclosing_functions,
+    insert_after,
+    insert_line,
+    is_self,
+    replace,
+    visible,
+)
+from migrator.rules.reading_on import ReadingOn, last_events
 from migrator.rules.rule import Change, Need, Obstacle, Plan, Proposal, Removal, Rule, Session
 
 _SECONDS = 5
@@ -37,6 +47,10 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
         return
     for end in session.ends:
         yield from _terminate(session, end)
+    if connection.is_async:
+        for end in session.ends:
+            yield from _wait_for_task(session, end)
+        return
     waits = [proposal for end in session.ends for proposal in _wait(session, plan, end)]
     yield from (proposal for proposal in waits if isinstance(proposal, Obstacle))
     changes = [proposal for proposal in waits if not isinstance(proposal, Obstacle)]
@@ -249,22 +263,11 @@ def _is_block(session: Session, function: Function) -> bool:
 
 def _wait(session: Session, plan: Plan, end: Sent) -> Iterator[Proposal]:
     """Waiting for Termination after one Terminate, where the program does not wait by itself."""
-    names, source = session.names, session.source
-    statement = names.statement(end.call)
-    block = names.block(statement)
-    following = block[block.index(statement) + 1 :]
     event = _event_name(session, plan)
     assert event is not None
-    text = f"{event.name}.wait(timeout={_SECONDS})"
-    sleep = next((s for s in following if not _only_shows(s)), None)
-    is_sleep = (
-        isinstance(sleep, ast.Expr)
-        and isinstance(sleep.value, ast.Call)
-        and isinstance(sleep.value.func, ast.Attribute | ast.Name)
-        and source.segment(sleep.value.func).split(".")[-1] == "sleep"
-    )
+    sleep = _sleep_after(session, end)
     if _reads_after(session, end) or (
-        not is_sleep and (_waits_itself(session) or not _closes_after(session, end))
+        sleep is None and (_waits_itself(session) or not _closes_after(session, end))
     ):
         return
     if _blocks_reading(session, end):
@@ -272,11 +275,53 @@ def _wait(session: Session, plan: Plan, end: Sent) -> Iterator[Proposal]:
             end.call.lineno,
             "EndOfStream is sent where messages are read, so nothing can wait for the end there",
         )
-    elif is_sleep:
-        assert isinstance(sleep, ast.Expr)
+        return
+    yield from _instead_of_sleep(session, end, sleep, f"{event.name}.wait(timeout={_SECONDS})")
+
+
+def _wait_for_task(session: Session, end: Sent) -> Iterator[Proposal]:
+    """Waiting for the task that reads, after one Terminate, where the program does not wait by itself."""
+    names, source = session.names, session.source
+    reading = ReadingOn(session)
+    if reading.waits(end.call):
+        return
+    statement = names.statement(end.call)
+    task = next((target for target in reading.tasks.values() if _is_seen(session, target, statement)), None)
+    if task is None or names.function(end.call) in reading.readers:
+        yield Obstacle(
+            end.call.lineno, "after EndOfStream the program may close before everything has arrived"
+        )
+        return
+    text = f"await asyncio.wait([{source.segment(task)}], timeout={_SECONDS})"
+    yield Need("asyncio")
+    yield from _instead_of_sleep(session, end, _sleep_after(session, end), text)
+
+
+def _is_seen(session: Session, task: ast.expr, site: ast.stmt) -> bool:
+    """Whether a task can be named where EndOfStream is sent. On the object it is there as long as the connection."""
+    if isinstance(task, ast.Attribute):
+        return isinstance(task.value, ast.Name) and is_self(session.names, task.value, site)
+    return visible(session.names, task, site)
+
+
+def _instead_of_sleep(session: Session, end: Sent, sleep: ast.stmt | None, text: str) -> Iterator[Proposal]:
+    """A wait in place of the pause after EndOfStream, or right behind it."""
+    source = session.source
+    if sleep is not None:
         yield Change(source.start(sleep), source.end(sleep), text, _WAIT_REASON)
     else:
-        yield insert_after(source, statement, text, _WAIT_REASON)
+        yield insert_after(source, session.names.statement(end.call), text, _WAIT_REASON)
+
+
+def _sleep_after(session: Session, end: Sent) -> ast.stmt | None:
+    """The pause after EndOfStream, if the next statement that does not only show something is one."""
+    statement = session.names.statement(end.call)
+    block = session.names.block(statement)
+    following = block[block.index(statement) + 1 :]
+    sleep = next((s for s in following if not _only_shows(s)), None)
+    call = sleep.value if isinstance(sleep, ast.Expr) else None
+    call = call.value if isinstance(call, ast.Await) else call
+    return sleep if isinstance(call, ast.Call) and called(call) == "sleep" else None
 
 
 def _only_shows(statement: ast.stmt) -> bool:
@@ -290,20 +335,12 @@ def _only_shows(statement: ast.stmt) -> bool:
 
 def _waits_itself(session: Session) -> bool:
     """Whether an event is set when EndOfTranscript comes, and waited for."""
-    names = session.names
-    for test in session.reading.tests:
-        branch = names.parents[test.node]
-        if not (isinstance(branch, ast.If) and test.is_positive and "EndOfTranscript" in test.names):
-            continue
-        for node in ast.walk(branch):
-            match node:
-                case ast.Call(func=ast.Attribute(value=event, attr="set")):
-                    binding = names.binding(event)
-                    for load in binding.loads if binding else []:
-                        parent = names.parents[load]
-                        if isinstance(parent, ast.Attribute) and parent.attr == "wait":
-                            return True
-    return False
+    return any(
+        isinstance(session.names.parents[load], ast.Attribute)
+        and getattr(session.names.parents[load], "attr", "") == "wait"
+        for event in last_events(session)
+        for load in event.loads
+    )
 
 
 def _reads_after(session: Session, end: Sent) -> bool:

@@ -71,7 +71,7 @@ def _without_alias(source: Source, statement: Import, alias: ast.alias, start: i
 def _inserted(source: Source, need: Need) -> Change:
     text = f"from {need.module} import {need.name}" if need.name else f"import {need.module}"
     reason = "the new code uses it"
-    group = _group(source)
+    group = _group(source, need.module.split(".")[0] in sys.stdlib_module_names)
     if not group:
         body = source.tree.body
         first = body[1] if is_text(body[0]) and len(body) > 1 else body[0]
@@ -101,8 +101,8 @@ def _key(statement: Import) -> str:
     return statement.names[0].name if isinstance(statement, ast.Import) else statement.module or ""
 
 
-def _group(source: Source) -> list[Import]:
-    """The first run of import lines that holds modules of the standard library; else the first run of all."""
+def _group(source: Source, is_standard: bool) -> list[Import]:
+    """The first run of import lines that holds modules of the standard library, or none of them; else the first one."""
     groups: list[list[Import]] = []
     last = -1
     for statement in source.tree.body:
@@ -114,8 +114,10 @@ def _group(source: Source) -> list[Import]:
             groups.append([])
         groups[-1].append(statement)
         last = statement.end_lineno or statement.lineno
-    standard = [group for group in groups if any(_is_standard(statement) for statement in group)]
-    return (standard or groups or [[]])[0]
+    fitting = [
+        group for group in groups if any(_is_standard(statement) == is_standard for statement in group)
+    ]
+    return (fitting or groups or [[]])[0]
 
 
 def _is_standard(statement: Import) -> bool:

@@ -1,0 +1,164 @@
+"""Whether a program with tasks reads on after EndOfStream until everything has arrived."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from migrator.analysis.names import Binding, Function
+from migrator.rules.code import called
+from migrator.rules.rule import Session
+
+_STARTERS = frozenset({"create_task", "ensure_future", "start_soon"})
+_FIRST = "FIRST_COMPLETED"
+
+
+class ReadingOn:
+    """The readers of a session, and the tasks that they run in."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.names = session.names
+        self.readers: set[Function] = {
+            function for node in session.received if (function := self.names.function(node)) is not None
+        }
+        self.reader_calls = [
+            call
+            for reader in self.readers
+            if not isinstance(reader, ast.Lambda)
+            for call in session.calls_of(reader) or []
+        ]
+        self.tasks: dict[Binding, ast.expr] = {
+            binding: store for call in self.reader_calls for binding, store in self._task(call)
+        }
+
+    def _task(self, call: ast.Call) -> Iterator[tuple[Binding, ast.expr]]:
+        """The variable of the task that a coroutine is started as."""
+        started = self.names.parents[call]
+        if not (isinstance(started, ast.Call) and called(started) in _STARTERS):
+            return
+        parent = self.names.parents[started]
+        targets = (
+            parent.targets
+            if isinstance(parent, ast.Assign)
+            else [parent.target]
+            if isinstance(parent, ast.AnnAssign | ast.NamedExpr)
+            else []
+        )
+        for target in targets:
+            binding = self.names.binding(target)
+            if binding is not None and isinstance(target, ast.Name | ast.Attribute):
+                yield binding, target
+
+    def waits(self, node: ast.AST, seen: frozenset[ast.AST] = frozenset()) -> bool:
+        """Whether, after a node has run, the program certainly reads to the end before it closes the connection."""
+        for following in self._following(node):
+            verdict = self._verdict(following)
+            if verdict is not None:
+                return verdict
+        function = self.names.function(node)
+        if function is None or isinstance(function, ast.Lambda) or function in seen:
+            return False
+        calls = self.session.calls_of(function)
+        return bool(calls) and all(
+            self._is_read_together(call) or self.waits(call, seen | {function}) for call in calls or []
+        )
+
+    def _is_read_together(self, call: ast.Call) -> bool:
+        """Whether a coroutine and a reader are awaited in one expression, or in one task group."""
+        for parent in self.names.ancestors(call):
+            if isinstance(parent, ast.stmt):
+                break
+            if isinstance(parent, ast.Await) and self._reads(parent):
+                return True
+        statement = self.names.statement(call)
+        groups = [
+            node
+            for node in self.names.ancestors(statement)
+            if isinstance(node, ast.AsyncWith) and "TaskGroup" in ast.dump(node.items[0].context_expr)
+        ]
+        return any(group in self.names.ancestors(reader) for group in groups for reader in self.reader_calls)
+
+    def _following(self, node: ast.AST) -> Iterator[ast.AST]:
+        """What runs after a node in its function, in order; a connection that its ``with`` closes is that ``with``."""
+        child: ast.AST = self.names.statement(node)
+        for parent in self.names.ancestors(child):
+            block = next((b for b in self._blocks(parent) if child in b), None)
+            if block is not None:
+                yield from block[block.index(child) + 1 :]  # type: ignore[arg-type]
+            if isinstance(parent, ast.Try) and block is not None and block is not parent.finalbody:
+                yield from parent.finalbody
+            if isinstance(parent, ast.For | ast.AsyncFor | ast.While):
+                yield from (ast.Expr(read) for read in self.session.received if read in ast.walk(parent))
+            if isinstance(parent, ast.With | ast.AsyncWith):
+                yield from (item for item in parent.items if self._opens(item.context_expr))
+            if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                return
+            child = parent
+
+    def _blocks(self, node: ast.AST) -> Iterator[list[ast.stmt]]:
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(node, name, None)
+            if isinstance(block, list):
+                yield block
+
+    def _opens(self, expression: ast.expr) -> bool:
+        connection = self.session.connection
+        assert connection is not None
+        return connection.call in ast.walk(expression) or self.session.is_socket(expression)
+
+    def _verdict(self, node: ast.AST) -> bool | None:
+        """True where a statement reads to the end, False where it closes, None where it does neither."""
+        if isinstance(node, ast.withitem):
+            return False
+        for inner in self._in_order(node):
+            if isinstance(inner, ast.Await) and self._reads(inner):
+                return True
+            if any(inner is read for read in self.session.received):
+                return True
+            if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute):
+                closed = inner.func.value
+                if (inner.func.attr == "close" and self.session.is_socket(closed)) or (
+                    inner.func.attr == "cancel" and self.names.binding(closed) in self.tasks
+                ):
+                    return False
+        return None
+
+    def _in_order(self, node: ast.AST) -> Iterator[ast.AST]:
+        """A node and what is in it, but not in the functions that it defines."""
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            for child in ast.iter_child_nodes(node):
+                yield from self._in_order(child)
+
+    def _reads(self, awaited: ast.Await) -> bool:
+        """Whether what is awaited is over only when a reader is, or when the last message has come."""
+        inside = list(ast.walk(awaited))
+        if any(getattr(node, "attr", getattr(node, "id", "")) == _FIRST for node in inside):
+            return False
+        return any(
+            node in self.reader_calls
+            or (isinstance(node, ast.Name | ast.Attribute) and self.names.binding(node) in self.tasks)
+            or (isinstance(node, ast.Call) and called(node) == "wait" and self._is_last_event(node))
+            for node in inside
+        )
+
+    def _is_last_event(self, wait: ast.Call) -> bool:
+        event = self.names.binding(wait.func.value) if isinstance(wait.func, ast.Attribute) else None
+        return event is not None and event in last_events(self.session)
+
+
+def last_events(session: Session) -> set[Binding]:
+    """Events that are set when EndOfTranscript comes."""
+    names = session.names
+    found = set()
+    for test in session.reading.tests:
+        branch = names.parents[test.node]
+        if isinstance(branch, ast.If) and test.is_positive and "EndOfTranscript" in test.names:
+            for statement in branch.body:
+                for node in ast.walk(statement):
+                    match node:
+                        case ast.Call(func=ast.Attribute(value=event, attr="set")):
+                            binding = names.binding(event)
+                            found |= {binding} if binding else set()
+    return found

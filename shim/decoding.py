@@ -23,6 +23,8 @@ BLOCKS_AHEAD = 8
 WHOLE_FILE_BYTES = 2**30
 """The longest file that is taken whole, because its index stands at its end; it lies on the disk meanwhile."""
 
+# Who has so many damaged parts gives nothing more that is worth the wait.
+_MOST_DAMAGED = 1000
 # Shorter by more than this than its header says: it was cut off. Encoders round, and leave out their delay.
 _SHORTER_SECONDS = 1.0
 
@@ -210,7 +212,7 @@ class Decoder:
                     yield from packet.decode()
                 except av.FFmpegError:
                     damaged += 1
-                    if damaged > 1000:
+                    if damaged > _MOST_DAMAGED:
                         return
 
         for frame in frames():

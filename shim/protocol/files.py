@@ -18,7 +18,7 @@ INSTALL = 'pip install "speechmatics-to-assemblyai[audio]"'
 UNDETERMINED = "Invalid audio type: Could not determine type of stream."
 """What Speechmatics says of audio that it cannot make anything of."""
 
-# Kept small: what failed to show what it is, is looked at again only when it has grown by this part of itself.
+# What did not show yet what it is, is looked at again when it has grown by this part of itself: not at every byte.
 _GROWTH = 8
 
 

@@ -35,7 +35,7 @@ class Rewrite:
 
 def finding(line: int, rule: str, message: str) -> Finding:
     """A finding with its place in the documents."""
-    return Finding(line, rule, message, f"rules.md#{rule}")
+    return Finding(line, rule, " ".join(message.split()), f"rules.md#{rule}")
 
 
 def native(session: Session, options: Options) -> Rewrite:
@@ -96,7 +96,10 @@ def _gone_lines(plan: Plan) -> set[int]:
 
 def _finals(session: Session) -> Finding:
     lines = [test.node.lineno for test in session.reading.tests if "AddTranscript" in test.names]
-    message = "a final is a whole turn now, where Speechmatics sent pieces of a word or two"
+    message = (
+        "a final is a whole turn now, without a space at its end, where Speechmatics sent pieces of a word or two that "
+        "ended with one"
+    )
     return finding(min(lines, default=1), other.FINALS_ARE_TURNS.id, message)
 
 
@@ -131,7 +134,7 @@ def _marks(session: Session, obstacles: list[Obstacle], changes: list[Change]) -
         start = source.line_start(innermost.lineno)
         # Code around the line may be gone; the mark then stands where it was.
         start = min([start, *(change.start for change in changes if change.start < start < change.end)])
-        text = f"{source.indentation(innermost)}# TODO(migrate): {obstacle.message}\n"
+        text = f"{source.indentation(innermost)}# TODO(migrate): {' '.join(obstacle.message.split())}\n"
         marks.append((other.NOT_REWRITTEN.id, Change(start, start, text, obstacle.message)))
     return marks
 

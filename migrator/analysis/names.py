@@ -14,6 +14,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Scope = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.expr
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_CONTAINERS = (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp)
 _MUTATORS = frozenset(
     {
         "update",
@@ -29,6 +30,27 @@ _MUTATORS = frozenset(
         "reverse",
     }
 )
+
+
+_READERS = frozenset(
+    {
+        *(
+            "copy",
+            "debug",
+            "deepcopy",
+            "dict",
+            "dumps",
+            "error",
+            "exception",
+            "info",
+            "isinstance",
+            "len",
+            "list",
+        ),
+        *("log", "pformat", "pprint", "print", "repr", "set", "sorted", "str", "tuple", "warning"),
+    }
+)
+"""Functions that change nothing of what they are given."""
 
 
 class _Unknown:
@@ -69,6 +91,7 @@ class Names:
         self._declared: dict[tuple[ast.AST, str], ast.AST] = {}
         self._variables: dict[tuple[ast.AST, str], Binding] = {}
         self.attributes: dict[str, Binding] = {}
+        self._asked: set[ast.expr] = set()
         self._collect()
 
     def _collect(self) -> None:
@@ -234,8 +257,15 @@ class Names:
             value = self.stored_value(store)
             if isinstance(value, ast.Constant) and value.value is None and len(binding.stores) > 1:
                 continue
-            values.append(value if value is not None else Opaque(store))
+            is_known = value is not None and not self._is_field(store)
+            values.append(value if value is not None and is_known else Opaque(store))
         return values
+
+    def _is_field(self, store: ast.AST) -> bool:
+        """Whether a store is the default of a field, as of a dataclass, that a constructor may be given otherwise."""
+        statement = self.parents.get(store)
+        owner = self.parents.get(statement) if isinstance(statement, ast.AnnAssign) else None
+        return isinstance(owner, ast.ClassDef) and bool(owner.decorator_list or owner.bases)
 
     def stored_value(self, store: ast.AST) -> ast.expr | None:
         """The expression that a plain assignment gives to the stored name or attribute; None for other stores."""
@@ -257,11 +287,71 @@ class Names:
             values = self.assigned(binding)
             if len(values) != 1 or isinstance(values[0], Opaque) or values[0] is expression:
                 return expression
+            if isinstance(expression, ast.Attribute) and not self._is_of(expression, binding):
+                return expression
             expression = values[0]
         return expression
 
+    def _is_of(self, attribute: ast.Attribute, binding: Binding) -> bool:
+        """Whether all that is assigned to attributes of this name is assigned to the object that one is read of."""
+        return all(
+            self._same_object(attribute.value, store.value)
+            if isinstance(store, ast.Attribute)
+            else self._class_of(attribute.value) is self.scope(store)
+            for store in binding.stores
+        )
+
+    def _same_object(self, one: ast.expr, other: ast.expr) -> bool:
+        if isinstance(one, ast.Attribute) and isinstance(other, ast.Attribute):
+            return one.attr == other.attr and self._same_object(one.value, other.value)
+        binding, owner = self.binding(one), self._class_of(one)
+        return (binding is not None and binding is self.binding(other)) or (
+            owner is not None and owner is self._class_of(other)
+        )
+
+    def _class_of(self, expression: ast.expr) -> ast.ClassDef | None:
+        """The class of this source that an expression is, or is an object of."""
+        if expression in self._asked:  # node.next = node.next.next
+            return None
+        self._asked.add(expression)
+        resolved = self.resolve(expression)
+        self._asked.remove(expression)
+        if isinstance(resolved, ast.Call):
+            resolved = resolved.func
+        binding = self.binding(resolved) if isinstance(resolved, ast.Name) else None
+        store = binding.stores[0] if binding is not None and len(binding.stores) == 1 else None
+        if isinstance(store, ast.ClassDef):
+            return store
+        function = self.parents.get(self.parents[store]) if isinstance(store, ast.arg) else None
+        owner = self.parents.get(function) if function is not None else None
+        is_self = isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and function.args.args[:1] == [
+            store
+        ]
+        return owner if is_self and isinstance(owner, ast.ClassDef) else None
+
+    def may_differ(self, binding: Binding) -> bool:
+        """Whether the object behind a binding may be changed in place by this source, under another name or by a
+        function that it is given to, too."""
+        return self.mutated(binding) or (
+            any(isinstance(value, _CONTAINERS) for value in self.assigned(binding))
+            and any(self.escapes(load) for load in binding.loads)
+        )
+
+    def escapes(self, load: ast.expr) -> bool:
+        """Whether code may change the object that a name reads, after it was given a function or another name."""
+        parent = self.parents[load]
+        if isinstance(parent, ast.keyword):
+            parent = self.parents[parent]
+        match parent:
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) if parent.func is not load:
+                return name not in _READERS
+            case ast.Assign(targets=targets, value=value) if value is load:
+                others = [self.binding(target) for target in targets]
+                return any(other is None or self.mutated(other) for other in others)
+        return False
+
     def mutated(self, binding: Binding) -> bool:
-        """Whether the object behind a binding may be changed in place by this source."""
+        """Whether the object behind a binding is changed in place under this name."""
         for load in binding.loads:
             match self.parents.get(load):
                 case ast.Subscript(value=value, ctx=ast.Store() | ast.Del()) if value is load:
@@ -283,7 +373,11 @@ class Names:
             case ast.Name() | ast.Attribute():
                 binding = self.binding(expression)
                 resolved = self.resolve(expression)
-                if binding is None or isinstance(resolved, ast.Name | ast.Attribute) or self.mutated(binding):
+                if (
+                    binding is None
+                    or isinstance(resolved, ast.Name | ast.Attribute)
+                    or self.may_differ(binding)
+                ):
                     return UNKNOWN
                 return self.value(resolved)
             case ast.JoinedStr(values=parts):

@@ -25,7 +25,7 @@ _CHILDREN: dict[tuple[Shape, object], Shape] = {
     ("alternatives", 0): "alternative",
 }
 _HARMLESS_BUILTINS = frozenset({"len", "bool", "print", "isinstance", "str", "repr"})
-_LOG_METHODS = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
+LOG_METHODS = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
 
 COLLAPSED: dict[Shape, Shape] = {"metadata": "message", "alternatives": "word", "alternative": "word"}
 """Shapes that AssemblyAI does not have, because their fields stand in the owner itself."""
@@ -337,7 +337,7 @@ class _Reader:
             case ast.Name(id=name) if name in _HARMLESS_BUILTINS and self.names.binding(call.func) is None:
                 if shaped.shape not in ("kind", "results"):
                     self.reading.printed.append(node)
-            case ast.Attribute(attr=method) if method in _LOG_METHODS:
+            case ast.Attribute(attr=method) if method in LOG_METHODS:
                 self.reading.printed.append(node)
             case _:
                 self.obstacle(

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from migrator.analysis.names import Binding, Names
 from migrator.analysis.scan import touch_points
 from migrator.analysis.source import Source
-from migrator.dialects.messages import argument_of, read_messages
+from migrator.dialects.messages import LOG_METHODS, argument_of, read_messages
 from migrator.dialects.session import Connection, Library, Sent, Session
 from migrator.edits import Obstacle
 from shim.protocol.mapping.hosts import region_of
@@ -150,6 +150,12 @@ class Recogniser(ABC):
             if node not in seen:
                 seen.add(node)
                 self.follow_socket(node, pending)
+        for binding in self.session.sockets:
+            for store in binding.stores:
+                value = self.names.stored_value(store)
+                is_empty = isinstance(value, ast.Constant) and value.value is None
+                if value is not None and not is_empty and value not in seen:
+                    self.obstacle(store, f"{binding.name} also holds something else than this connection")
 
     def add(self, binding: Binding | None, pending: list[ast.AST]) -> None:
         if binding is not None and binding not in self.session.sockets:
@@ -184,12 +190,17 @@ class Recogniser(ABC):
             case ast.Attribute(attr="sock", value=value) if value is node:
                 pending.append(parent)
             case ast.Attribute(attr="run_forever", value=value) if value is node:
-                call = self.names.parents[parent]
+                call, connection = self.names.parents[parent], self.session.connection
                 if isinstance(call, ast.Call) and any(
                     keyword.arg in ("reconnect", None) for keyword in call.keywords
                 ):
                     self.obstacle(
                         call, "run_forever reconnects, and would open a new session when one has ended"
+                    )
+                elif connection and self.loops(parent) - self.loops(connection.call):
+                    self.obstacle(
+                        parent,
+                        "run_forever is called in a loop on one WebSocketApp, whose next session would begin as an ended one",
                     )
             case ast.Attribute(value=value, attr=name, ctx=ast.Store()) if value is node:
                 self.stored_attribute(parent, name)
@@ -229,6 +240,17 @@ class Recogniser(ABC):
                 self.obstacle(
                     call, f"the connection is given to {self.source.segment(call.func)}(), out of sight"
                 )
+
+    def loops(self, node: ast.AST, seen: frozenset[ast.AST] = frozenset()) -> set[ast.AST]:
+        """The loops that a node runs in: in its own function, and around the calls of that function."""
+        found: set[ast.AST] = set()
+        for parent in self.names.ancestors(node):
+            if isinstance(parent, ast.For | ast.AsyncFor | ast.While):
+                found.add(parent)
+            elif isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef):
+                calls = self.names.calls_of(parent) or [] if parent not in seen else []
+                return found.union(*(self.loops(call, seen | {parent}) for call in calls))
+        return found
 
     def own_class(self, node: ast.Name) -> ast.ClassDef | None:
         binding = self.names.binding(node)
@@ -397,7 +419,7 @@ class Recogniser(ABC):
                 continue
             nested = self.names.resolve(value)
             binding = self.names.binding(value)
-            if isinstance(nested, ast.Dict) and not (binding and self.names.mutated(binding)):
+            if isinstance(nested, ast.Dict) and not (binding and self.names.may_differ(binding)):
                 inner = self.fields(nested, f"{prefix}{name}.")
                 result.update(inner or {f"{prefix}{name}": value})
             else:
@@ -424,7 +446,9 @@ class Recogniser(ABC):
                 inner = self.fields(nested, f"{path}.") if isinstance(nested, ast.Dict) else {}
                 fields.update(inner or {path: value})
                 steps.append(target)
-            elif isinstance(target, ast.Attribute) and target.attr in ("update", "setdefault", "pop"):
+            elif (self.names.escapes(load) and self.names.parents[load] is not call) or (
+                isinstance(target, ast.Attribute) and target.attr in ("update", "setdefault", "pop")
+            ):
                 return None
         return True
 
@@ -484,27 +508,66 @@ class Recogniser(ABC):
             case ast.Assign(targets=targets):
                 for target in targets:
                     self.take_frame(self.names.binding(target), frames, pending)
-            case ast.NamedExpr(target=target):
+            case ast.AnnAssign(target=target) | ast.NamedExpr(target=target):
                 self.take_frame(self.names.binding(target), frames, pending)
+                if isinstance(parent, ast.NamedExpr):
+                    pending.append(parent)
             case ast.Await():
                 pending.append(parent)
             case ast.Call() if parent.func is not node and _called(parent) in _PASSING_CALLS:
                 pending.append(parent)
             case ast.Call(func=ast.Attribute(attr="loads") | ast.Name(id="loads")):
                 self.session.parsed.append(parent)
+            case _ if self.holds_messages(node):
+                pass  # message = json.loads(message)
             case ast.Call() if parent.func is not node:
                 function = self.names.definition(parent.func)
                 parameter = argument_of(self.names, parent, function, node) if function else None
                 if parameter is not None:
                     self.take_frame(self.names.parameter_binding(parameter), frames, pending)
-                elif not (
-                    isinstance(parent.func, ast.Name)
-                    and parent.func.id in ("print", "len", "isinstance", "type")
-                ):
+                elif not _only_looks(parent):
                     self.obstacle(
                         parent,
                         f"a received frame is given to {self.source.segment(parent.func)}(), out of sight",
                     )
+            case ast.Attribute(attr="decode" | "strip") if isinstance(
+                call := self.names.parents[parent], ast.Call
+            ):
+                pending.append(call)
+            case ast.FormattedValue():
+                call = self.names.parents[self.names.parents[parent]]
+                if not (isinstance(call, ast.Call) and _only_looks(call)):
+                    self.obstacle(node, "a received frame becomes part of another text")
+            case ast.Return():
+                function = self.names.function(parent)
+                calls = (
+                    None
+                    if function is None or isinstance(function, ast.Lambda)
+                    else self.session.calls_of(function)
+                )
+                if calls is None:
+                    self.obstacle(parent, "a received frame is returned to callers out of sight")
+                else:
+                    pending += calls
+            case ast.Compare(ops=[ast.In() | ast.NotIn()]) | ast.Subscript() | ast.Attribute() | ast.BinOp():
+                self.obstacle(node, "a received frame is looked into without json.loads")
+            case (
+                ast.Tuple() | ast.List() | ast.Dict() | ast.Set() | ast.keyword() | ast.Yield() | ast.Lambda()
+            ):
+                self.obstacle(node, "a received frame leaves the code that can be followed")
+
+    def holds_messages(self, node: ast.expr) -> bool:
+        """Whether the variable of a frame also takes what json.loads makes of it."""
+        binding = self.names.binding(node)
+        values = [self.names.stored_value(store) for store in binding.stores] if binding else []
+        return any(isinstance(value, ast.Call) and _called(value) == "loads" for value in values)
+
+
+def _only_looks(call: ast.Call) -> bool:
+    """Whether a call only shows or measures what it is given."""
+    if isinstance(call.func, ast.Name):
+        return call.func.id in ("print", "len", "isinstance", "type", "bool")
+    return isinstance(call.func, ast.Attribute) and call.func.attr in LOG_METHODS
 
 
 def argument(call: ast.Call, index: int, name: str) -> ast.expr | None:

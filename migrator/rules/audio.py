@@ -110,7 +110,7 @@ def _paced(session: Session, call: ast.Call, capture: Capture) -> Capture | Obst
         for loop in names.ancestors(call):
             if isinstance(loop, ast.For | ast.While):
                 for node in ast.walk(loop):
-                    if isinstance(node, ast.Call) and node.args and called(node) == "sleep":
+                    if isinstance(node, ast.Call) and node.args and _is_always(session, node, loop):
                         pause = names.value(node.args[0])
                         if isinstance(pause, int | float) and pause >= seconds * _PACE:
                             return capture
@@ -118,6 +118,16 @@ def _paced(session: Session, call: ast.Call, capture: Capture) -> Capture | Obst
     return Unproven(
         call.lineno, "audio from a file is sent faster than real time, or at a pace that cannot be told"
     )
+
+
+def _is_always(session: Session, call: ast.Call, loop: ast.AST) -> bool:
+    """Whether a call is a ``sleep`` that every pass of a loop makes."""
+    for parent in session.names.ancestors(call):
+        if parent is loop:
+            return called(call) == "sleep"
+        if not isinstance(parent, ast.expr | ast.Expr | ast.With):
+            return False
+    return False
 
 
 def _callback_parameter(session: Session, data: ast.Name) -> Capture | None:
@@ -344,6 +354,10 @@ def _counted(session: Session, capture: Capture) -> Iterator[Proposal]:
             is_range = (
                 isinstance(loop, ast.For) and isinstance(loop.iter, ast.Call) and called(loop.iter) == "range"
             )
+            if isinstance(loop, ast.While) and _counts(session, loop):
+                yield Obstacle(
+                    loop.lineno, "the loop counts messages, which have to become longer or shorter"
+                )
             if not is_range or not isinstance(loop, ast.For):
                 continue
             inside = [
@@ -353,6 +367,23 @@ def _counted(session: Session, capture: Capture) -> Iterator[Proposal]:
                 yield Unproven(
                     loop.lineno, "the loop counts messages, which have to become longer or shorter"
                 )
+
+
+def _counts(session: Session, loop: ast.While) -> bool:
+    """Whether a loop ends by a number that each of its passes counts up."""
+    names = session.names
+    counted = [
+        names.binding(node.target)
+        for node in ast.walk(loop)
+        if isinstance(node, ast.AugAssign) and isinstance(names.value(node.value), int)
+    ]
+    return any(
+        names.binding(operand) in counted
+        for node in ast.walk(loop)
+        if isinstance(node, ast.Compare)
+        for operand in (node.left, *node.comparators)
+        if names.binding(operand) is not None
+    )
 
 
 def _known_length(session: Session, capture: Capture, frames: int, length: float) -> Iterator[Proposal]:

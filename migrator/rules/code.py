@@ -30,6 +30,20 @@ def rename_key(source: Source, node: ast.expr, text: str, reason: str) -> Change
     return replace(source, node, f"{quote}{text}{quote}" if quote else literal(source, text), reason)
 
 
+def uses(names: Names, expression: ast.expr) -> list[ast.expr]:
+    """An expression, and every read of the variables that it is assigned to."""
+    found = [expression]
+    parent = names.parents[expression]
+    if not isinstance(parent, ast.Assign | ast.AnnAssign | ast.NamedExpr) or parent.value is not expression:
+        return found
+    if isinstance(parent, ast.NamedExpr):
+        found.append(parent)
+    for target in parent.targets if isinstance(parent, ast.Assign) else [parent.target]:
+        binding = names.binding(target)
+        found += binding.loads if binding else []
+    return found
+
+
 def accessor(source: Source, value: ast.expr) -> int:
     """Offset of the ``.`` or ``[`` that follows an expression, behind its closing parentheses."""
     position = source.end(value)

@@ -18,10 +18,14 @@ from migrator.rules.code import (
     replace,
     visible,
 )
+from migrator.rules.errors import kinds_at
 from migrator.rules.reading_on import ReadingOn, last_events
 from migrator.rules.rule import Change, Need, Obstacle, Plan, Proposal, Removal, Rule, Session
 
 _SECONDS = 5
+_LEAST_SECONDS = 2
+"""A program that waits shorter for the end may close before Termination."""
+
 _WAIT_REASON = "the last words and Termination come up to 1.3 s after Terminate; closing earlier loses them"
 _GUARD = "websocket-client 1.9 reports AssemblyAI's normal close as an error"
 
@@ -267,7 +271,10 @@ def _wait(session: Session, plan: Plan, end: Sent) -> Iterator[Proposal]:
     assert event is not None
     sleep = _sleep_after(session, end)
     if _reads_after(session, end) or (
-        sleep is None and (_waits_itself(session) or not _closes_after(session, end))
+        sleep is None
+        and (
+            _waits_itself(session) or not (_closes_after(session, end) or _is_closed_elsewhere(session, end))
+        )
     ):
         return
     if _blocks_reading(session, end):
@@ -336,11 +343,20 @@ def _only_shows(statement: ast.stmt) -> bool:
 def _waits_itself(session: Session) -> bool:
     """Whether an event is set when EndOfTranscript comes, and waited for."""
     return any(
-        isinstance(session.names.parents[load], ast.Attribute)
-        and getattr(session.names.parents[load], "attr", "") == "wait"
+        isinstance(method, ast.Attribute) and _is_long_wait(session, method)
         for event in last_events(session)
-        for load in event.loads
+        for method in (session.names.parents[load] for load in event.loads)
     )
+
+
+def _is_long_wait(session: Session, method: ast.Attribute) -> bool:
+    """Whether an event is waited for until the last message has come for certain."""
+    call = session.names.parents[method]
+    if method.attr != "wait" or not isinstance(call, ast.Call):
+        return False
+    limits = [*call.args, *(keyword.value for keyword in call.keywords)]
+    seconds = session.names.value(limits[0]) if limits else None
+    return not isinstance(seconds, int | float) or seconds >= _LEAST_SECONDS
 
 
 def _reads_after(session: Session, end: Sent) -> bool:
@@ -367,13 +383,65 @@ def _closes_after(session: Session, end: Sent) -> bool:
     return closes and not waits
 
 
-def _blocks_reading(session: Session, end: Sent) -> bool:
-    """Whether EndOfStream is sent by the function that also has to read Termination."""
+def _is_closed_elsewhere(session: Session, end: Sent) -> bool:
+    """Whether another function closes the connection, without the last message or a fault as its reason."""
     names, connection = session.names, session.connection
     assert connection is not None
-    sender = names.function(end.call)
-    readers = {names.function(node) for node in [*session.received, *session.parsed]}
-    return sender in readers
+    readers = _readers(session)
+    excused = {*readers, *(connection.handlers.get(name) for name in ("on_error", "on_close"))}
+    for node in ast.walk(session.source.tree):
+        if not (
+            isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "close"
+        ):
+            continue
+        function = names.function(node)
+        if (
+            session.is_socket(node.func.value)
+            and function is not names.function(end.call)
+            and function not in excused
+            and not _joins_reader(session, function or session.source.tree, node)
+            and not any(isinstance(parent, ast.ExceptHandler) for parent in names.ancestors(node))
+        ):
+            return True
+    return False
+
+
+def _joins_reader(session: Session, scope: ast.AST, close: ast.Call) -> bool:
+    """Whether a function waits for a thread that reads, without a limit, before it closes the connection."""
+    names, readers = session.names, _readers(session)
+    for node in ast.walk(scope):
+        match node:
+            case ast.Call(func=ast.Attribute(value=thread, attr="join"), args=[], keywords=[]) if (
+                node.lineno < close.lineno
+            ):
+                made = names.resolve(thread)
+                keywords = made.keywords if isinstance(made, ast.Call) else []
+                targets = [names.definition(keyword.value) for keyword in keywords if keyword.arg == "target"]
+                if any(target in readers for target in targets if target is not None):
+                    return True
+    return False
+
+
+def _readers(session: Session) -> set[Function | None]:
+    """The functions in which messages are read."""
+    return {session.names.function(node) for node in [*session.received, *session.parsed]}
+
+
+def _blocks_reading(session: Session, end: Sent) -> bool:
+    """Whether EndOfStream is sent by a function that also has to read Termination, or that such a one calls while the
+    session is well."""
+    names, readers = session.names, _readers(session)
+    pending, seen = [names.function(end.call)], set()
+    while pending:
+        function = pending.pop()
+        if function in readers:
+            return True
+        if function is None or function in seen or isinstance(function, ast.Lambda):
+            continue
+        seen.add(function)
+        calls = names.calls_of(function) or []
+        pending += [names.function(call) for call in calls if kinds_at(session, call) != {"Error"}]
+    return False
 
 
 RULE = Rule(

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from migrator.dialects.messages import Leaf
-from migrator.rules.code import rename_key
+from migrator.rules.code import rename_key, uses
 from migrator.rules.messages import is_dead
 from migrator.rules.rule import Note, Obstacle, Plan, Proposal, Rule, Session
 from shim.protocol.mapping.errors import SPEECHMATICS_CLOSE_CODES
@@ -63,12 +63,32 @@ def _renamed(session: Session, leaf: Leaf, kinds: frozenset[str] | set[str] | No
         of = " or ".join(sorted(kinds)) if kinds else "a message"
         yield Obstacle(leaf.node.lineno, f"{leaf.field} of {of} has no counterpart that is certain here")
         return
-    if isinstance(session.names.parents[leaf.node], ast.Compare) and leaf.field == "type":
-        yield Obstacle(leaf.node.lineno, "the type of an error is compared, and AssemblyAI has numbers there")
-        return
     if leaf.field == "type":
+        for use in uses(session.names, leaf.node):
+            if not _is_shown(session, use):
+                yield Obstacle(
+                    use.lineno,
+                    "the program decides by the type of an error, and AssemblyAI has numbers there",
+                )
+                return
         yield Note(leaf.node.lineno, f"{field} is a number where type was a name")
     yield rename_key(source, leaf.key, field, f"{leaf.field} is called {field}")
+
+
+def _is_shown(session: Session, use: ast.expr) -> bool:
+    """Whether a value is only handed on or put into a text, where a number does as well as a name."""
+    names = session.names
+    parent = names.parents[use]
+    if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute):
+        return parent.func.value is not use and parent.func.attr not in (
+            "get",
+            "startswith",
+            "endswith",
+            "index",
+        )
+    return not isinstance(parent, ast.Compare | ast.Subscript | ast.Attribute | ast.Match | ast.BinOp) or (
+        isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mod)
+    )
 
 
 def kinds_at(session: Session, node: ast.AST) -> set[str] | None:

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from migrator.analysis.names import Binding
+from migrator.analysis.names import Binding, Names
 from migrator.rules.code import items_removal
 from migrator.rules.rule import Plan, Proposal, Removal, Rule, Session
 from migrator.rules.sequence_numbers import undeclared
@@ -60,6 +60,8 @@ def _is_unused(session: Session, plan: Plan, binding: Binding, gone: set[ast.AST
     names = session.names
     if not binding.loads or not binding.stores or is_mentioned(plan, binding.name):
         return False
+    if isinstance(binding.scope, ast.Module) and is_exported(names, binding.name):
+        return False
     for store in binding.stores:
         parent = names.parents[store]
         value = names.stored_value(store)
@@ -72,6 +74,16 @@ def _is_unused(session: Session, plan: Plan, binding: Binding, gone: set[ast.AST
         if not all(isinstance(node, _PURE) for node in ast.walk(value)):
             return False
     return all(load in gone or plan.is_removed(load) for load in binding.loads)
+
+
+def is_exported(names: Names, name: str) -> bool:
+    """Whether ``__all__`` names it."""
+    exported = names.lookup(names.tree, "__all__")
+    return any(
+        isinstance(node, ast.Constant) and node.value == name
+        for store in (exported.stores if exported else [])
+        for node in ast.walk(names.statement(store))
+    )
 
 
 def is_mentioned(plan: Plan, name: str) -> bool:

@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 
-from migrator.analysis.source import Token
+from migrator.analysis.source import Source, Token
+from migrator.rules import authorization
+from migrator.rules.authorization import KEY_VARIABLE
+from migrator.rules.code import is_text
 from migrator.rules.rule import Change, Plan, Proposal, Rule, Session
 from shim.protocol.mapping.messages import CLIENT_MESSAGES, SERVER_MESSAGES
 
 _TRUE_NOW = {
-    "authorization": "# AssemblyAI wants the key alone",
-    "audio-format": "# AssemblyAI takes 16-bit samples",
+    "authorization": (re.compile(r"\bBearer\b", re.IGNORECASE), "# AssemblyAI wants the key alone"),
+    "audio-format": (
+        re.compile(r"Speechmatics|float|32.bit", re.IGNORECASE),
+        "# AssemblyAI takes 16-bit samples",
+    ),
 }
-_OUTDATED = re.compile(r"Speechmatics|\bBearer\b|float|32.bit|\breplace\b.*\bkey\b", re.IGNORECASE)
+"""By rule: comments beside its changes that it makes untrue, and what is true instead."""
+
+_ASKS_FOR_KEY = re.compile(
+    r"\b(?:add|change|copy|enter|fill|insert|paste|put|replace|set|substitute|your)\b.*\b(?:key|token)\b",
+    re.IGNORECASE,
+)
+_SHOWING = frozenset(
+    {
+        "print",
+        "debug",
+        "info",
+        "warning",
+        "error",
+        "exception",
+        "critical",
+        "log",
+        "echo",
+        "write",
+        "exit",
+        "fail",
+    }
+)
 _WORDS = {
     "Speechmatics": "AssemblyAI",
     "StartRecognition": "the connection parameters",
@@ -33,19 +61,83 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
     source = session.source
     replaced: set[Token] = set()
     for rule, change in [(rule, p) for rule, p in plan.proposals if isinstance(p, Change)]:
-        comment = source.comment_on(source.line_of(max(change.start, change.end - 1)))
-        text = _TRUE_NOW.get(rule)
-        if comment and text and comment not in replaced and _OUTDATED.search(comment.text):
+        line = source.line_of(max(change.start, change.end - 1))
+        comment = source.comment_on(line)
+        outdated, text = _TRUE_NOW.get(rule, (None, ""))
+        if comment and outdated and comment not in replaced and outdated.search(comment.text):
             replaced.add(comment)
             yield Change(comment.start, comment.end, text, "the comment was about Speechmatics", "likely")
+        if KEY_VARIABLE in change.text and rule == authorization.RULE.id:
+            asking = [source.comment_on(line), _comment_above(source, line)]
+            for token in asking:
+                if token and token not in replaced and _ASKS_FOR_KEY.search(token.text):
+                    replaced.add(token)
+                    yield _without(source, token)
+    shown = _shown(session)
     for token in source.tokens:
-        if token not in replaced and (token.is_comment or re.search(r"\s", token.text)):
-            yield from _words(token)
+        if token not in replaced and (token.is_comment or _is_inside(token, shown)):
+            yield from _words(plan, token)
 
 
-def _words(token: Token) -> Iterator[Proposal]:
+def _comment_above(source: Source, line: int) -> Token | None:
+    comment = source.comment_on(line - 1) if line > 1 else None
+    return comment if comment and source.line_text(line - 1).lstrip().startswith("#") else None
+
+
+def _without(source: Source, comment: Token) -> Change:
+    """A line without its comment; the whole line where it has nothing else."""
+    line = source.line_of(comment.start)
+    code = source.text[source.line_start(line) : comment.start]
+    start = source.line_start(line) + len(code.rstrip())
+    end = comment.end if code.strip() else source.line_start(line + 1)
+    start = start if code.strip() else source.line_start(line)
+    return Change(start, end, "", "the key comes from the environment", "likely")
+
+
+def _shown(session: Session) -> list[tuple[int, int]]:
+    """Spans of the texts that are written for people: docstrings, and what is printed, logged, raised or a help text.
+
+    Any other text may be a key, a file name or a part of a protocol.
+    """
+    source = session.source
+    nodes: list[ast.expr | ast.stmt] = []
+    for node in ast.walk(source.tree):
+        match node:
+            case ast.Module() | ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
+                nodes += [statement for statement in node.body[:1] if is_text(statement)]
+            case ast.Call(
+                func=ast.Name(id=name) | ast.Attribute(attr=name), args=arguments, keywords=keywords
+            ):
+                if name in _SHOWING:
+                    nodes += [
+                        argument
+                        for argument in arguments
+                        if isinstance(argument, ast.Constant | ast.JoinedStr)
+                    ]
+                    nodes += [
+                        a
+                        for a in arguments
+                        if isinstance(a, ast.BinOp) and isinstance(a.op, ast.Mod | ast.Add)
+                    ]
+                nodes += [
+                    keyword.value for keyword in keywords if keyword.arg in ("help", "description", "epilog")
+                ]
+            case ast.Raise(exc=ast.Call(args=arguments)):
+                nodes += arguments
+    return [(source.start(node), source.end(node)) for node in nodes]
+
+
+def _is_inside(token: Token, spans: list[tuple[int, int]]) -> bool:
+    return bool(re.search(r"\s", token.text)) and any(
+        start <= token.start and token.end <= end for start, end in spans
+    )
+
+
+def _words(plan: Plan, token: Token) -> Iterator[Proposal]:
     for match in _PATTERN.finditer(token.text):
         start = token.start + match.start()
+        if any(change.start <= start < change.end for change in plan.changes):
+            continue  # code in an f-string, which another rule changes
         reason = "the text names what the program uses now"
         yield Change(start, start + len(match.group()), _WORDS[match.group()], reason, "likely")
 

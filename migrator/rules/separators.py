@@ -6,11 +6,12 @@ import ast
 from collections.abc import Iterator
 
 from migrator.analysis.names import Binding
-from migrator.rules.code import rename_key
+from migrator.rules.code import rename_key, uses
 from migrator.rules.errors import kinds_at
 from migrator.rules.messages import PARTIAL
-from migrator.rules.rule import Change, Plan, Proposal, Rule, Session
+from migrator.rules.rule import Change, Obstacle, Plan, Proposal, Rule, Session
 
+_UNKNOWN = "finals are joined in a way that is not understood, and they end without a space now"
 _REASON = "a final of Speechmatics ends with a space, a final Turn does not"
 
 
@@ -20,13 +21,7 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
     for leaf in session.reading.leaves:
         if (leaf.holder.shape, leaf.field) != ("metadata", "transcript"):
             continue
-        uses: list[ast.expr] = [leaf.node]
-        statement = names.statement(leaf.node)
-        if isinstance(statement, ast.Assign) and statement.value is leaf.node:
-            for target in statement.targets:
-                binding = names.binding(target)
-                uses += binding.loads if binding else []
-        for use in uses:
+        for use in uses(names, leaf.node):
             if kinds_at(session, use) != {PARTIAL}:
                 yield from _use(session, use)
 
@@ -61,6 +56,12 @@ def _use(session: Session, use: ast.expr) -> Iterator[Proposal]:
                 and call.args[-1:] == [joined]
             ):
                 yield from _printed(session, call)
+            elif isinstance(joined, ast.JoinedStr) and _is_joined(session, joined, parent):
+                yield Obstacle(use.lineno, _UNKNOWN)
+        case ast.List() | ast.Tuple() if _is_emptily_joined(session, parent):
+            yield Obstacle(use.lineno, _UNKNOWN)
+        case ast.Subscript(value=value, slice=ast.Slice()) if value is use:
+            yield Obstacle(use.lineno, "a final is cut, and it ends without a space now")
         case ast.Call(func=ast.Attribute(value=collection, attr="append"), args=[only]) if only is use:
             yield from _joins(session, names.binding(collection))
 
@@ -72,6 +73,32 @@ def _is_appended(session: Session, addition: ast.BinOp, left: ast.expr) -> bool:
         session.names.binding(target) is session.names.binding(left) is not None
         for target in statement.targets
     )
+
+
+def _is_joined(session: Session, joined: ast.JoinedStr, part: ast.FormattedValue) -> bool:
+    """``text = f"{text}{final}"``, or a text with the final at its end that is written to a file."""
+    names = session.names
+    statement = names.parents[joined]
+    if isinstance(statement, ast.Call):
+        return _is_written(statement) and joined.values[-1] is part
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    inside = [value.value for value in joined.values if isinstance(value, ast.FormattedValue)]
+    return any(
+        names.binding(target) is names.binding(value) is not None for target in targets for value in inside
+    )
+
+
+def _is_written(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr == "write"
+
+
+def _is_emptily_joined(session: Session, display: ast.expr) -> bool:
+    """``"".join([text, final])``."""
+    call = session.names.parents[display]
+    match call:
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=""), attr="join")):
+            return True
+    return False
 
 
 def _printed(session: Session, call: ast.Call) -> Iterator[Proposal]:

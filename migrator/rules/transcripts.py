@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
+from migrator.analysis.names import Names
 from migrator.dialects.messages import COLLAPSED, Leaf, Shaped
-from migrator.rules.code import accessor, keep_branch, remove_branch, rename_key
+from migrator.rules.code import accessor, keep_branch, remove_branch, rename_key, uses
 from migrator.rules.rule import Change, Note, Obstacle, Plan, Proposal, Removal, Rule, Session
 
 _SECONDS = {"start_time": "start", "end_time": "end"}
 _REASON = "text and words stand in the Turn itself"
+_SAME_WORD = frozenset({"lower", "upper", "casefold", "title", "capitalize"})
+_LABEL = re.compile(r"S\d+|UU")
 
 
 def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
@@ -66,10 +70,12 @@ def _leaf(session: Session, leaf: Leaf) -> Iterator[Proposal]:
             yield rename_key(source, leaf.key, "words", _REASON)
         case ("alternative", "content"):
             yield rename_key(source, leaf.key, "text", "a word with its punctuation")
+            yield from _compared_words(session, leaf)
         case ("word", "start_time" | "end_time" as field):
             yield rename_key(source, leaf.key, _SECONDS[field], "times are milliseconds")
             yield from _divided(session, leaf)
         case ("alternative", "speaker"):
+            yield from _labels(session, leaf)
             yield Note(
                 leaf.node.lineno,
                 "speakers are called A, B, C instead of S1, S2, S3, and only finals name them",
@@ -83,6 +89,58 @@ def _leaf(session: Session, leaf: Leaf) -> Iterator[Proposal]:
             yield from _word_test(session, leaf)
         case ("metadata" | "word" | "alternative", field):
             yield Obstacle(leaf.node.lineno, f"{field} of a transcript has no counterpart")
+
+
+def _compared_words(session: Session, leaf: Leaf) -> Iterator[Proposal]:
+    """A word that is looked for would be missed where a mark follows it."""
+    names = session.names
+    yield Note(leaf.node.lineno, "a word carries its punctuation mark now, which was an item of its own")
+    for use in uses(names, leaf.node):
+        parent = names.parents[use]
+        while isinstance(parent, ast.Attribute) and parent.attr in _SAME_WORD:
+            use = _called(names, parent) or parent
+            parent = names.parents[use]
+        is_looked_up = (
+            isinstance(parent, ast.Compare)
+            and not all(
+                _is_punctuation(names.value(operand))
+                for operand in (parent.left, *parent.comparators)
+                if operand is not use
+            )
+        ) or (isinstance(parent, ast.Subscript) and parent.slice is use)
+        if is_looked_up:
+            yield Obstacle(use.lineno, "a word is compared, and it carries its punctuation mark now")
+
+
+def _called(names: Names, attribute: ast.Attribute) -> ast.Call | None:
+    parent = names.parents[attribute]
+    return parent if isinstance(parent, ast.Call) and parent.func is attribute else None
+
+
+def _is_punctuation(value: object) -> bool:
+    texts = value if isinstance(value, list) else [value]
+    return all(isinstance(text, str) and not any(c.isalnum() for c in text) for text in texts)
+
+
+def _labels(session: Session, leaf: Leaf) -> Iterator[Proposal]:
+    """A program that knows the labels S1 and S2, or takes them apart, would not know A and B."""
+    names = session.names
+    read = names.parents[leaf.key]
+    given = read.args if leaf.is_get and isinstance(read, ast.Call) else []
+    for node in ast.walk(session.source.tree):
+        match node:
+            case ast.Constant(value=str(label)) if _LABEL.fullmatch(label) and node not in given:
+                yield Obstacle(
+                    node.lineno, f"the program knows the speaker {label}; AssemblyAI's are A, B, C"
+                )
+                return
+    for use in uses(names, leaf.node):
+        parent = names.parents[use]
+        if isinstance(parent, ast.Attribute) or (isinstance(parent, ast.Subscript) and parent.value is use):
+            yield Obstacle(
+                use.lineno, "the program takes the label of a speaker apart; AssemblyAI's are A, B, C"
+            )
+            return
 
 
 def _divided(session: Session, leaf: Leaf) -> Iterator[Proposal]:

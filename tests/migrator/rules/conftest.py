@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -76,13 +77,19 @@ Migrate = Callable[..., FileResult]
 
 @pytest.fixture(scope="session")
 def migrate() -> Migrate:
-    """Migrate the program with some of its places filled otherwise; give ``options`` for others than the default."""
+    """Migrate the program with some of its places filled otherwise; give ``options`` for others than the default, and
+    ``replacing`` for texts outside the places."""
 
-    def run(options: Options | None = None, **places: str) -> FileResult:
+    def run(
+        options: Options | None = None, replacing: dict[str, str] | None = None, **places: str
+    ) -> FileResult:
         lines = DEFAULTS | places
         for block in ("dispatch", "capture", "end"):
             lines[block] = textwrap.indent(lines[block], "    ")
         source = PROGRAM.format(**lines)
+        for old, new in (replacing or {}).items():
+            assert old in source
+            source = source.replace(old, new)
         compile(source, "legacy.py", "exec")
         return migrate_source("legacy.py", source.encode(), options or Options())
 
@@ -93,7 +100,7 @@ def migrate() -> Migrate:
 def rewritten(migrate: Migrate) -> Callable[..., str]:
     """The text of a program that must be rewritten."""
 
-    def run(**places: str) -> str:
+    def run(**places: Any) -> str:
         result = migrate(**places)
         assert result.status == "native", [f for f in result.findings if f.rule == "not-rewritten"]
         return result.after.decode()
@@ -105,7 +112,7 @@ def rewritten(migrate: Migrate) -> Callable[..., str]:
 def refused(migrate: Migrate) -> Callable[..., str]:
     """Why a program that must not be rewritten was not."""
 
-    def run(**places: str) -> str:
+    def run(**places: Any) -> str:
         result = migrate(**places)
         assert result.status == "shim", result.after.decode()
         return "\n".join(f.message for f in result.findings if f.rule == "not-rewritten")

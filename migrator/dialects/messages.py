@@ -199,6 +199,10 @@ class _Reader:
             case ast.NamedExpr(target=target):
                 self.bind(target, shaped)
                 self.mark(parent, shaped.shape, shaped.owner)
+            case ast.Await():
+                self.mark(parent, shaped.shape, parent)
+            case ast.Return() if shaped.shape == "message":
+                self.returned(parent, shaped)
             case ast.Attribute(value=value, attr="get") if value is node and self.is_call(parent):
                 call = names.parents[parent]
                 assert isinstance(call, ast.Call)
@@ -228,6 +232,17 @@ class _Reader:
                 pass
             case _:
                 self.obstacle(node, f"{self.describe(shaped)} leaves the code that can be followed")
+
+    def returned(self, statement: ast.Return, shaped: Shaped) -> None:
+        """A function of the source that gives messages to its callers."""
+        function = self.names.function(statement)
+        calls = (
+            None if function is None or isinstance(function, ast.Lambda) else self.names.calls_of(function)
+        )
+        if not calls:
+            self.obstacle(shaped.node, f"{self.describe(shaped)} is returned to callers out of sight")
+        for call in calls or []:
+            self.mark(call, "message", call)
 
     def derive(self, statement: ast.stmt, targets: list[ast.expr], shaped: Shaped) -> None:
         for target in targets:

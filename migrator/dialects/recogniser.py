@@ -365,10 +365,17 @@ class Recogniser(ABC):
     def reaching(self, expression: ast.expr | None, steps: list[ast.stmt]) -> ast.expr | None:
         """The value that a variable has where it is used: of its only assignment, or of the last one before the use in
         the same block. The assignments on the way are added to ``steps``."""
+        changed = False
         for _ in range(10):
+            built = self.built_by(expression) if isinstance(expression, ast.Call) else None
+            if built is not None and not changed:
+                function, expression = built
+                steps.append(function)
+                continue
             binding = self.names.binding(expression) if isinstance(expression, ast.Name) else None
             if binding is None or expression is None:
                 return expression
+            changed = self.names.mutated(binding)
             statement = self.names.statement(expression)
             candidates = [
                 (self.names.statement(store), self.names.stored_value(store))
@@ -389,9 +396,21 @@ class Recogniser(ABC):
             expression = value
         return expression
 
+    def built_by(self, call: ast.Call) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, ast.expr] | None:
+        """The function that does nothing but build the value of its only call, and what it returns."""
+        function = self.names.definition(call.func)
+        if not isinstance(function, ast.FunctionDef) or self.session.calls_of(function) != [call]:
+            return None
+        *before, last = function.body
+        is_plain = all(isinstance(s, ast.Assign | ast.AnnAssign) or _is_constant(s) for s in before)
+        if function.decorator_list or not is_plain or not isinstance(last, ast.Return) or last.value is None:
+            return None
+        return function, last.value
+
     def message(self, call: ast.Call, body: ast.expr, steps: list[ast.stmt]) -> None:
         steps = list(steps)
         display = self.reaching(body, steps)
+        body = self.returned(steps) or body
         if not isinstance(display, ast.Dict):
             self.obstacle(call, f"{self.source.segment(body)[:50]} is no message that is written out here")
             return
@@ -408,6 +427,12 @@ class Recogniser(ABC):
         else:
             known = name in CLIENT_MESSAGES
             self.obstacle(call, f"{name} is sent" if known else "a message without a known name is sent")
+
+    def returned(self, steps: list[ast.stmt]) -> ast.expr | None:
+        """What the function returns that builds a message."""
+        built = next((step for step in reversed(steps) if isinstance(step, ast.FunctionDef)), None)
+        last = built.body[-1] if built else None
+        return last.value if isinstance(last, ast.Return) else None
 
     def fields(self, display: ast.Dict, prefix: str) -> dict[str, ast.expr]:
         """Leaves of a message by dotted path; a part that cannot be followed is a leaf itself."""
@@ -525,6 +550,8 @@ class Recogniser(ABC):
                 parameter = argument_of(self.names, parent, function, node) if function else None
                 if parameter is not None:
                     self.take_frame(self.names.parameter_binding(parameter), frames, pending)
+                elif isinstance(parent.func, ast.Name) and parent.func.id == "print":
+                    self.session.shown.append(node)
                 elif not _only_looks(parent):
                     self.obstacle(
                         parent,
@@ -576,6 +603,11 @@ def argument(call: ast.Call, index: int, name: str) -> ast.expr | None:
         found = call.args[index]
         return None if isinstance(found, ast.Starred) else found
     return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
+
+
+def _is_constant(statement: ast.stmt) -> bool:
+    """Whether a statement is only a literal, such as a docstring."""
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 def _called(call: ast.Call) -> str:

@@ -97,6 +97,7 @@ class Session:
         sockets: variables that hold the connection.
         audio: calls that send audio, with the expression of the audio.
         received: expressions that give one frame, or all of them in a loop.
+        shown: frames that are printed as they come.
         parsed: expressions that make a message of a frame.
     """
 
@@ -112,6 +113,7 @@ class Session:
     audio: list[tuple[ast.Call, ast.expr]] = field(default_factory=list)
     reading: Reading = field(default_factory=Reading)
     received: list[ast.expr] = field(default_factory=list)
+    shown: list[ast.expr] = field(default_factory=list)
     parsed: list[ast.expr] = field(default_factory=list)
     obstacles: list[Obstacle] = field(default_factory=list)
 

@@ -388,6 +388,12 @@ def _counts(session: Session, loop: ast.While) -> bool:
 
 def _known_length(session: Session, capture: Capture, frames: int, length: float) -> Iterator[Proposal]:
     names, source = session.names, session.source
+    if capture.opened is None:
+        yield Unproven(
+            capture.frames.lineno,
+            f"a message has {length:.0f} ms, and the pauses of the program are made for that",
+        )
+        return
     yield from _counted(session, capture)
     reason = f"a message of {length:.0f} ms becomes one of 50 ms; AssemblyAI takes {LEAST_MS} to {MOST_MS} ms"
     node = names.resolve(capture.frames)

@@ -69,9 +69,8 @@ def _terminate(session: Session, end: Sent) -> Iterator[Proposal]:
     quote = source.quote
     reason = "Terminate ends the session and carries no number"
     yield replace(source, end.display, f"{{{quote}type{quote}: {quote}Terminate{quote}}}", reason)
-    display = session.names.statement(end.display)
     for step in end.steps:
-        if step is not display and not _encodes(step):
+        if end.display not in ast.walk(step) and not _encodes(step):
             yield Removal(step, reason)
 
 

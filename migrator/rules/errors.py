@@ -9,7 +9,7 @@ from migrator.dialects.messages import Leaf
 from migrator.rules.code import rename_key, uses
 from migrator.rules.messages import is_dead
 from migrator.rules.rule import Note, Obstacle, Plan, Proposal, Rule, Session
-from shim.protocol.mapping.errors import SPEECHMATICS_CLOSE_CODES
+from shim.protocol.mapping.errors import ERRORS, SPEECHMATICS_CLOSE_CODES
 
 _FIELDS = {
     ("Error", "type"): "error_code",
@@ -18,6 +18,8 @@ _FIELDS = {
     ("Warning", "reason"): "warning",
 }
 _CLOSE_CODES = frozenset(code for code in SPEECHMATICS_CLOSE_CODES.values() if code >= 4000)
+_REFUSED = 1008
+"""The first close code that a service gives for reasons of its own."""
 _OWN = frozenset({"message", "metadata", "results"})
 
 
@@ -33,7 +35,43 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
     for node in session.reading.printed:
         if any(shaped.node is node and shaped.shape == "message" for shaped in session.reading.shaped):
             yield Note(node.lineno, "the whole message is shown here; it has another form now")
+    for node in session.shown:
+        yield Note(node.lineno, "whole frames are shown here; they have another form now")
     yield from _codes(session)
+    yield from _closes(session)
+
+
+def _closes(session: Session) -> Iterator[Proposal]:
+    """Close codes that the program reads of an error of the connection."""
+    kinds: dict[int, set[str]] = {}
+    for row in ERRORS:
+        if row.code >= _REFUSED:
+            kinds.setdefault(row.code, set()).add(row.type)
+    table = "; ".join(f"{code}: {', '.join(sorted(types))}" for code, types in sorted(kinds.items()))
+    for node in ast.walk(session.source.tree):
+        if (
+            isinstance(node, ast.Attribute)
+            and node.attr in ("code", "reason")
+            and _is_close(session, node.value)
+        ):
+            yield Note(
+                node.lineno,
+                f"AssemblyAI closes with codes and reasons of its own; the codes, with what Speechmatics calls them: {table}",
+            )
+            return
+
+
+def _is_close(session: Session, node: ast.expr) -> bool:
+    """Whether an expression is a close frame, or the error that says that the connection is closed."""
+    if isinstance(node, ast.Attribute):
+        return node.attr in ("rcvd", "sent")
+    binding = session.names.binding(node)
+    return binding is not None and any(
+        isinstance(store, ast.ExceptHandler)
+        and store.type is not None
+        and "ConnectionClosed" in session.source.segment(store.type)
+        for store in binding.stores
+    )
 
 
 def _codes(session: Session) -> Iterator[Proposal]:

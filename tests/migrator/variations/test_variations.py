@@ -10,7 +10,12 @@ from migrator.engine import migrate_source
 from migrator.options import Options
 
 FOLDER = Path(__file__).parents[3] / "fixtures" / "programs"
-PROGRAMS = [FOLDER / "guide", *sorted(path.parent for path in (FOLDER / "variations").glob("*/legacy.py"))]
+PROGRAMS = [
+    FOLDER / "guide",
+    *sorted(
+        path.parent for kind in ("variations", "websockets") for path in FOLDER.glob(f"{kind}/*/legacy.py")
+    ),
+]
 NATIVE = [program for program in PROGRAMS if (program / "native.py").exists()]
 SHIM = [program for program in PROGRAMS if (program / "shim.py").exists()]
 
@@ -20,7 +25,7 @@ def names(programs: list[Path]) -> list[str]:
 
 
 def test_every_program_has_one_expected_result() -> None:
-    assert len(PROGRAMS) >= 20
+    assert len(PROGRAMS) >= 40
     assert sorted(NATIVE + SHIM) == sorted(PROGRAMS)
 
 
@@ -42,14 +47,17 @@ def test_another_program_gets_the_drop_in_and_the_line_that_prevented_the_rewrit
 REASONS = {
     "address-from-environment": (41, "only known at run time"),
     "audio-from-queue": (42, "length of the audio"),
-    "caller-chooses": (18, "chunk, is only known at run time"),
-    "counted-chunks": (38, "the loop counts messages"),
+    "chosen-address": (14, "only known at run time"),
+    "events-leave": (33, "self.on_event(), out of sight"),
     "fast-file": (32, "faster than real time"),
     "flow-control": (19, "acts on AudioAdded"),
+    "injected": (1, "no connection is opened here"),
     "language-argument": (18, "language is only known at run time"),
     "language-without-model": (14, "'cs'"),
     "message-leaves": (29, "show(), out of sight"),
+    "never-ended": (11, "never sends EndOfStream"),
     "no-end-of-stream": (40, "never sends EndOfStream"),
+    "window-of-acks": (29, "acts on AudioAdded"),
 }
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -21,6 +23,7 @@ from shim.background import BackgroundServer
 from shim.clock import Clock
 from shim.emulator.assemblyai import AssemblyAIEmulator
 from shim.emulator.scene import Scene
+from shim.server import SessionServer
 from shim.settings import Settings
 
 SPEED = 20.0
@@ -66,6 +69,31 @@ def serve() -> Iterator[Callable[..., BackgroundServer]]:
     yield start
     for server in servers:
         server.stop()
+
+
+@pytest.fixture
+def gateway() -> Iterator[Callable[..., str]]:
+    """Starts the server of ``shim serve`` in a thread; takes the fields of `Settings`, gives ``ws://HOST:PORT``."""
+    with ExitStack() as stack:
+
+        def start(speed: float = SPEED, **settings: Any) -> str:
+            settings.setdefault("api_key", API_KEY)
+            loop = asyncio.new_event_loop()
+            thread = threading.Thread(target=loop.run_forever)
+            thread.start()
+            server = SessionServer(lambda: Settings(**settings), Clock(speed))
+
+            def stop() -> None:
+                asyncio.run_coroutine_threadsafe(server.stop(1), loop).result(30)
+                loop.call_soon_threadsafe(loop.stop)
+                thread.join()
+                loop.close()
+
+            stack.callback(stop)
+            asyncio.run_coroutine_threadsafe(server.start(), loop).result(30)
+            return f"ws://127.0.0.1:{server.port}"
+
+        yield start
 
 
 @dataclass

@@ -76,7 +76,7 @@ LONGEST_BACKOFF_SECONDS = 8.0
 STABLE_SECONDS = 10.0
 """A connection that has stood so long ends the trouble of the one before it."""
 
-SESSION_SECONDS = 10_800.0
+CONNECTION_SECONDS = 10_800.0
 """AssemblyAI's longest session (AssemblyAI docs, limits)."""
 
 SPARE_SECONDS = 300.0
@@ -382,7 +382,9 @@ class Line:
         if self._trouble_since is None:
             self._trouble_since, self._attempts = now, 0
         if link in (Link.READY, Link.TERMINATING):
-            self._out.log(f"{failure.reason} The audio goes on to another connection.")
+            self._out.log(
+                f"a connection to AssemblyAI was lost, another one takes over; the cause: {failure.reason}"
+            )
             self._rewind(now, [_TERMINATE] if link is Link.TERMINATING else [])
             self._warn_of_gap()
         if link is Link.TERMINATING and not self.buffered_bytes:
@@ -634,11 +636,11 @@ class Line:
 
     def _plan_change(self, begin: assemblyai.Begin, now: float) -> None:
         """Change to another connection before AssemblyAI ends this one."""
-        lasts = SESSION_SECONDS
+        lasts = CONNECTION_SECONDS
         if begin.expires_at and self._opened_at_unix_time is not None:
             told = begin.expires_at - self._opened_at_unix_time
             # Clocks may disagree: a session that ends before it begins, or lasts longer than any, does not.
-            if 0 < told < SESSION_SECONDS:
+            if 0 < told < CONNECTION_SECONDS:
                 lasts = told
         spare = min(SPARE_SECONDS, lasts / 10)
         ends = self._opened_at + lasts

@@ -6,6 +6,8 @@ import base64
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shim.protocol.effects import CloseUpstream, OpenUpstream
 from shim.protocol.mapping.errors import FailureKind
@@ -290,3 +292,62 @@ def test_audio_without_a_channel_is_a_mistake(running):
     last = session.all_messages()[-1]
     assert last["type"] == "protocol_error"
     assert "'left', 'right'" in last["reason"]
+
+
+CHANNELS = st.sampled_from(["left", "right", "middle", None, 7, ["left"]])
+ACTIONS = st.one_of(
+    st.tuples(st.just("audio"), CHANNELS, st.binary(max_size=4000)),
+    st.tuples(st.just("end"), CHANNELS),
+    st.tuples(st.just("say"), st.sampled_from(["EndOfStream", "ForceEndOfUtterance", "GetSpeakers"])),
+    st.tuples(
+        st.just("hear"), st.sampled_from(["Begin", "Turn", "Termination", "Error", "?"]), st.integers(1, 4)
+    ),
+    st.tuples(st.just("closed"), st.integers(1, 4), st.sampled_from([1000, 1006, 1008, 3005, 3008])),
+    st.tuples(st.just("failed"), st.sampled_from(list(FailureKind))),
+    st.tuples(st.just("wait"), st.floats(0, 20)),
+    st.tuples(st.just("opened"), st.integers(1, 4)),
+    st.tuples(st.just("drain")),
+)
+
+
+@settings(max_examples=150)
+@given(st.lists(ACTIONS, max_size=40))
+def test_whatever_happens_nothing_raises_and_every_connection_is_closed(
+    make_session, begin, termination, make_turn, actions
+):
+    session = make_session()
+    start(session)
+    for connection in (LEFT, RIGHT):
+        session.hear(begin, connection)
+    messages = {
+        "Begin": begin,
+        "Turn": make_turn(0, "some words"),
+        "Termination": termination,
+        "Error": {"type": "Error", "error_code": 3005, "error": "Session Cancelled"},
+        "?": "no message",
+    }
+    for action, *given_values in actions:
+        if action == "audio":
+            channel, data = given_values
+            session.say(
+                {"message": "AddChannelAudio", "channel": channel, "data": base64.b64encode(data).decode()}
+            )
+        elif action == "end":
+            session.say({"message": "EndOfChannel", "channel": given_values[0], "last_seq_no": 0})
+        elif action == "say":
+            session.say({"message": given_values[0]})
+        elif action == "hear":
+            session.hear(messages[given_values[0]], given_values[1])
+        elif action == "closed":
+            session.closed(given_values[1], connection=given_values[0])
+        else:
+            getattr(session, action)(*given_values)
+    session.leave()
+    session.wait(100)
+    assert session.translator.finished
+    opened = {effect.connection for effect in session.effects if isinstance(effect, OpenUpstream)}
+    closed = {effect.connection for effect in session.effects if isinstance(effect, CloseUpstream)}
+    assert opened <= closed
+    ends = [m["message"] for m in session.all_messages() if m["message"] in ("EndOfTranscript", "Error")]
+    assert len(ends) <= 1
+    assert not ends or session.all_messages()[-1]["message"] == ends[0]

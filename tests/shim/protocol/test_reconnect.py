@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from shim.protocol.effects import CloseUpstream, OpenUpstream, SendUpstream
 from shim.protocol.line import (
+    CONNECTION_SECONDS,
     LONGEST_BACKOFF_SECONDS,
     REOPEN_SECONDS,
-    SESSION_SECONDS,
     STABLE_SECONDS,
     TERMINATION_SECONDS,
 )
@@ -418,7 +418,7 @@ class TestTheLongestSession:
 
     def test_a_pause_shortly_before_is_used_to_change(self, running, make_turn, make_word):
         session = running()
-        session.now = 100 + SESSION_SECONDS - 299
+        session.now = 100 + CONNECTION_SECONDS - 299
         session.audio(b"")
         speak(session, 1)
         session.hear(make_turn(0, [make_word("Speaking.", 0, 900)], end=True))
@@ -439,7 +439,7 @@ class TestTheLongestSession:
 
     def test_who_speaks_on_and_on_is_heard_again_from_the_last_final(self, running, make_turn, make_word):
         session = running()
-        session.now = 100 + SESSION_SECONDS - 33
+        session.now = 100 + CONNECTION_SECONDS - 33
         session.audio(b"")
         speak(session, 2)
         session.hear(make_turn(0, [make_word("One.", 0, 900)], end=True))
@@ -453,7 +453,8 @@ class TestTheLongestSession:
         assert session.text == "One. Two. "
 
     @pytest.mark.parametrize(
-        ("expires", "lasts"), [(1_000_060, 60), (999_000, SESSION_SECONDS), (2_000_000, SESSION_SECONDS)]
+        ("expires", "lasts"),
+        [(1_000_060, 60), (999_000, CONNECTION_SECONDS), (2_000_000, CONNECTION_SECONDS)],
     )
     def test_the_end_is_that_which_assemblyai_tells_if_clocks_agree(self, session, expires, lasts):
         session.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -93,6 +94,38 @@ def test_several_losses_and_refusals_in_a_row_lose_nothing(
     one.start()
     one.speak(audio, speed=20.0)
     check_scene(one.end(), scene)
+
+
+@pytest.mark.parametrize("odd", ["padded-times", "duplicate-final", "turn-order", "empty-final", "sliced"])
+def test_a_service_that_is_odd_too_loses_and_doubles_nothing(
+    emulate: Fixture, serve: Fixture, client: Fixture, audio: bytes, scene: Scene, odd: str
+) -> None:
+    one = client(serve(streaming_url=emulate(odd, "drop@6#1", "reset@5#2").url).local_url(URL))
+    one.start(enable_partials=True)
+    one.speak(audio, speed=20.0)
+    heard = one.end()
+    assert (heard.text, heard.names[-1]) == (scene.text, "EndOfTranscript")
+
+
+@pytest.mark.parametrize("model", ["universal-streaming-english", "universal-3-5-pro", "whisper-rt"])
+@pytest.mark.parametrize("formatting", ["", "/v3/ws?format_turns=false"])
+def test_every_kind_of_model_goes_on(
+    emulate: Fixture,
+    serve: Fixture,
+    client: Fixture,
+    audio: bytes,
+    scene: Scene,
+    model: str,
+    formatting: str,
+) -> None:
+    address = emulate("drop@6#1", "close:1011@4#2").url + formatting
+    one = client(serve(streaming_url=address, speech_model=model).local_url(URL))
+    one.start(enable_partials=True)
+    one.speak(audio, speed=20.0)
+    heard = one.end()
+    spoken = re.sub(r"[^\w\s']", "", scene.text).lower().split()
+    assert re.sub(r"[^\w\s']", "", heard.text).lower().split() == spoken
+    assert heard.names[-1] == "EndOfTranscript"
 
 
 def test_a_connection_that_says_nothing_any_more_is_left(

@@ -6,7 +6,7 @@ import ast
 from dataclasses import replace
 
 from migrator import unit
-from migrator.analysis.scan import TouchPoint, touch_points
+from migrator.analysis.scan import TouchPoint, residue, touch_points
 from migrator.analysis.source import Source, SourceError
 from migrator.dialects import others, raw
 from migrator.dialects.session import Session
@@ -55,9 +55,8 @@ def _migrate(path: str, source: Source, data: bytes, options: Options) -> FileRe
     if session is None:
         findings = findings or [_mention(points[0])]
         return FileResult(path, "manual", data, data, (), tuple(findings), len(points), len(points))
-    foreign_points = sum(point.kind == "import" for point in points)
     if options.to == "shim":
-        return _result(path, source, "shim", unit.shimmed(session), findings, points, foreign_points)
+        return _dropped_in(path, session, findings, options)
     rewrite = _verified(session, options)
     rewrite.obstacles += [Obstacle(found.line, f"the file also uses {found.what}") for found in foreign]
     if not rewrite.obstacles:
@@ -67,15 +66,24 @@ def _migrate(path: str, source: Source, data: bytes, options: Options) -> FileRe
         for obstacle in rewrite.obstacles
     ]
     if options.to == "auto":
-        return _result(
-            path, source, "shim", unit.shimmed(session), [*findings, *reasons], points, foreign_points
-        )
+        return _dropped_in(path, session, [*findings, *reasons], options)
     if options.partial and not foreign and _parses(source, rewrite.text):
         left = len(touch_points(Source(source.encode(rewrite.text))))
         return _result(path, source, "manual", rewrite, [*rewrite.findings, *reasons], points, left)
     return FileResult(
         path, "manual", data, data, (), tuple(sorted([*findings, *reasons])), len(points), len(points)
     )
+
+
+def _dropped_in(path: str, session: Session, findings: list[Finding], options: Options) -> FileResult:
+    """A program with the drop-in; untouched where its import would find something else."""
+    source, points = session.source, session.touch_points
+    if options.shadowed_by:
+        findings = [*findings, unit.shadowed(path, session, options.shadowed_by)]
+        return _result(path, source, "manual", Rewrite(source.text), findings, points, len(points))
+    findings = [*findings, *unit.lost_with_drop_in(session, options)]
+    left = sum(point.kind == "import" for point in points)
+    return _result(path, source, "shim", unit.shimmed(session), findings, points, left)
 
 
 def _without_drop_in(path: str, source: Source, data: bytes, options: Options) -> FileResult:
@@ -118,6 +126,7 @@ def _mention(point: TouchPoint) -> Finding:
         "message": "the message",
         "environment": "the variable",
         "import": "the module",
+        "field": "the field",
     }
     return unit.finding(
         point.line,
@@ -156,7 +165,11 @@ def _verified(session: Session, options: Options) -> Rewrite:
     except (SourceError, SyntaxError, UnicodeEncodeError) as error:
         rewrite.obstacles.append(Obstacle(1, f"the rewritten program would not compile ({error})"))
         return rewrite
-    for point in touch_points(after):
+    if options.shadowed_by and uses_drop_in(after.tree):
+        rewrite.obstacles.append(
+            Obstacle(1, f"it would import shim.framing, and the project has {options.shadowed_by}")
+        )
+    for point in residue(after):
         line = _line_before(source, point)
         rewrite.obstacles.append(Obstacle(line, f"{point.text} is used in a way that no rule covers"))
     return rewrite

@@ -21,6 +21,8 @@ class Options:
         speech_model: the AssemblyAI model to pin; None lets the language decide.
         select: rule ids to apply among those around the connection; None means all of them.
         ignore: rule ids to leave out among those around the connection.
+        shadowed_by: the module of the project's own that ``import shim`` would find in place of the drop-in, as a path;
+            empty where there is none.
     """
 
     to: Target = "auto"
@@ -29,3 +31,4 @@ class Options:
     speech_model: str | None = None
     select: frozenset[str] | None = None
     ignore: frozenset[str] = frozenset()
+    shadowed_by: str = ""

@@ -46,6 +46,8 @@ NEVER_ENTERED = frozenset(
         "venv",
     }
 )
+_ROOT_MARKS = (".git", ".hg", "pyproject.toml", "setup.cfg", "setup.py")
+_DROP_INS = ("redirect.py", "websocket.py", "protocol")
 BUILD_FOLDERS = frozenset({"build", "dist"})
 
 
@@ -60,10 +62,12 @@ class Candidate:
     Attributes:
         path: relative to the current directory where it lies below, absolute elsewhere, with ``/``.
         source: its bytes.
+        own_shim: a module ``shim`` of the project's own, as a path; empty where there is none.
     """
 
     path: str
     source: bytes
+    own_shim: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,31 @@ class Candidates:
     migrated: int
     skipped: tuple[tuple[str, str], ...] = ()
     errors: tuple[tuple[str, str], ...] = ()
+
+
+def own_shim(file: str) -> str:
+    """The module or package ``shim`` that a file's project has beside it or further up, as reports name it.
+
+    Looks up to the folder that is marked as the project's, or only beside the file where none is. The drop-ins
+    themselves do not count.
+    """
+    above = [os.path.dirname(os.path.realpath(file))]
+    while not any(os.path.lexists(os.path.join(above[-1], mark)) for mark in _ROOT_MARKS):
+        parent = os.path.dirname(above[-1])
+        if parent == above[-1]:
+            above = above[:1]
+            break
+        above.append(parent)
+    for folder in above:
+        package = os.path.join(folder, "shim")
+        module = package + ".py"
+        if os.path.isfile(module) and os.path.realpath(file) != os.path.realpath(module):
+            return _shown(module)
+        if os.path.isfile(os.path.join(package, "__init__.py")) and not all(
+            os.path.lexists(os.path.join(package, name)) for name in _DROP_INS
+        ):
+            return _shown(package)
+    return ""
 
 
 def mentions_speechmatics(source: bytes) -> bool:
@@ -290,7 +319,7 @@ class _Search:
             self.skipped[shown] = "mentions Speechmatics, but .gitignore names it; name it to migrate it"
         else:
             self.scanned += 1
-            self.found[shown] = Candidate(shown, source)
+            self.found[shown] = Candidate(shown, source, own_shim(real))
 
 
 def _join(folder: str, name: str) -> str:

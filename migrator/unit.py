@@ -95,12 +95,17 @@ def _gone_lines(plan: Plan) -> set[int]:
 
 
 def _finals(session: Session) -> Finding:
-    lines = [test.node.lineno for test in session.reading.tests if "AddTranscript" in test.names]
     message = (
         "a final is a whole turn now, without a space at its end, where Speechmatics sent pieces of a word or two that "
         "ended with one"
     )
-    return finding(min(lines, default=1), other.FINALS_ARE_TURNS.id, message)
+    return finding(_first_final(session), other.FINALS_ARE_TURNS.id, message)
+
+
+def _first_final(session: Session) -> int:
+    """The first line that asks for a final."""
+    lines = [test.node.lineno for test in session.reading.tests if "AddTranscript" in test.names]
+    return min(lines, default=1)
 
 
 def _changes(session: Session, plan: Plan) -> list[tuple[str, Change]]:
@@ -137,6 +142,24 @@ def _marks(session: Session, obstacles: list[Obstacle], changes: list[Change]) -
         text = f"{source.indentation(innermost)}# TODO(migrate): {' '.join(obstacle.message.split())}\n"
         marks.append((other.NOT_REWRITTEN.id, Change(start, start, text, obstacle.message)))
     return marks
+
+
+def shadowed(path: str, session: Session, own: str) -> Finding:
+    """The drop-in cannot be imported here."""
+    line = min((statement.lineno for statement in session.library.imports(session.source.tree)), default=1)
+    message = (
+        f"no drop-in, because `import shim` would find {own} of this project; without an edit, `shim run {path}` runs the "
+        "program on AssemblyAI"
+    )
+    return finding(line, drop_in.RULE.id, message)
+
+
+def lost_with_drop_in(session: Session, options: Options) -> list[Finding]:
+    """What the program asks for and does not get with the drop-in either."""
+    notes = drop_in.losses(session, options)
+    message = "a final comes when its turn has ended, with all its words at once; `max_delay_mode: fixed` limits the wait"
+    later = finding(_first_final(session), other.FINALS_ARE_TURNS.id, message)
+    return [later, *(finding(note.line, drop_in.RULE.id, note.message) for note in notes)]
 
 
 def shimmed(session: Session) -> Rewrite:

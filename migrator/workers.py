@@ -7,6 +7,7 @@ import os
 import signal
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from migrator.options import Options
@@ -72,7 +73,7 @@ def _in_processes(
 
 def _migrate_one(migrate: Migrate, options: Options, candidate: Candidate) -> FileResult:
     try:
-        return migrate(candidate.path, candidate.source, options)
+        return migrate(candidate.path, candidate.source, replace(options, shadowed_by=candidate.own_shim))
     except Exception as error:
         # A mistake of ours must not cost the user the other files. No message of it: that may hold their source.
         place = traceback.extract_tb(error.__traceback__)[-1]

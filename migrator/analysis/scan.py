@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from migrator.analysis.source import Source
 from shim.protocol.mapping.messages import CLIENT_MESSAGES, SERVER_MESSAGES
+from shim.protocol.mapping.parameters import PARAMETERS
 
-Kind = Literal["host", "message", "environment", "import"]
+Kind = Literal["host", "message", "environment", "import", "field"]
 
 _SHARED = {"AddAudio", "Info", "Warning", "Error"}
 """Names that say nothing about the service: other vendors and plain English have them too."""
@@ -22,6 +24,20 @@ _PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("message", re.compile(r"(?<![\w])(?:" + "|".join(sorted(MESSAGE_NAMES)) + r")(?![\w])")),
     ("environment", re.compile(r"(?<![\w])(?:SPEECHMATICS(?:_[A-Z0-9_]+)?|SM_API_KEY)(?![\w-])")),
 )
+_COMMON = {"sample_rate", "max_speakers", "domain", "language_hints"}
+"""Keys of StartRecognition that other vendors have too."""
+
+_FIELDS = {
+    *(part for path in PARAMETERS for part in path.replace("[]", "").split(".") if "_" in part),
+    *("last_seq_no", "language_pack_info", "attaches_to", "is_eos", "pcm_f32le"),
+} - _COMMON
+_OTHER_FIELDS = {"alternatives", "start_time", "end_time", "content"}
+"""Fields of Speechmatics' messages that count where no other service is in sight."""
+
+_GONE = {"last_seq_no", "metadata.transcript"}
+"""What no rewritten program has a use for."""
+
+_ADDRESS = re.compile(r"(?:wss?|https?)://(?:[^/\s'\"]*@)?(?P<host>[^/:?\s'\"{]+)")
 
 
 @dataclass(frozen=True, order=True)
@@ -38,8 +54,21 @@ def touch_points(source: Source) -> tuple[TouchPoint, ...]:
     """Mentions of Speechmatics in strings and imports, in order.
 
     Comments and docstrings are prose and do not count. Hosts, message names and environment variables do, also in
-    texts that are shown to somebody.
+    texts that are shown to somebody. Where there is any of them, the fields, keys and Bearer words of the protocol count
+    as well.
     """
+    found = _names(source)
+    if found:
+        found += _fields(source)
+    return tuple(sorted(found))
+
+
+def residue(source: Source) -> tuple[TouchPoint, ...]:
+    """What must not be left in a program that was rewritten."""
+    return tuple(sorted([*_names(source), *(point for point in _fields(source) if point.text in _GONE)]))
+
+
+def _names(source: Source) -> list[TouchPoint]:
     docstrings = _docstring_offsets(source)
     found = [
         TouchPoint(
@@ -59,7 +88,49 @@ def touch_points(source: Source) -> tuple[TouchPoint, ...]:
             continue
         mine = [name for name in names if "speechmatics" in name.split(".")]
         found += [TouchPoint(source.start(node), node.lineno, "import", name) for name in mine[:1]]
-    return tuple(sorted(found))
+    return found
+
+
+def _fields(source: Source) -> list[TouchPoint]:
+    is_alone = all(
+        "speechmatics" in match["host"] for token in source.tokens for match in _ADDRESS.finditer(token.text)
+    )
+    docstrings = _docstring_offsets(source)
+    return [
+        TouchPoint(source.start(node), node.lineno, "field", text)
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.expr) and source.start(node) not in docstrings
+        for text in _field(node, is_alone)
+    ]
+
+
+def _field(node: ast.expr, is_alone: bool) -> Iterator[str]:
+    """The name of a field or word of the protocol that an expression is."""
+    match node:
+        case ast.Constant(value=str(text)) if text in _FIELDS or (is_alone and text in _OTHER_FIELDS):
+            yield text
+        case ast.Constant(value=str(text)) if is_alone and re.search(r"\bBearer\b", text):
+            yield "Bearer"
+        case ast.Subscript() | ast.Call() if (inner := _read(node, "transcript")) and _read(
+            inner, "metadata"
+        ):
+            yield "metadata.transcript"
+        case ast.Compare(left=left, comparators=[ast.Constant(value=str(text))]) if (
+            is_alone and text in _SHARED and isinstance(left, ast.Name | ast.Subscript | ast.Call)
+        ):
+            yield text
+
+
+def _read(node: ast.expr, key: str) -> ast.expr | None:
+    """What ``["key"]`` or ``.get("key")`` is read of."""
+    match node:
+        case ast.Subscript(value=holder, slice=ast.Constant(value=name)) if name == key:
+            return holder
+        case ast.Call(func=ast.Attribute(value=holder, attr="get"), args=[ast.Constant(value=name), *_]) if (
+            name == key
+        ):
+            return holder
+    return None
 
 
 def _docstring_offsets(source: Source) -> set[int]:

@@ -27,7 +27,7 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
     assert connection is not None
     assert start is not None
     line = start.call.lineno
-    message, unknown = _message(session)
+    message, unknown = start_message(session)
     framed = audio.adapter_needed(session, plan)
     run_time = {_RATE, _ENCODING} if framed else {_RATE}
     for path in unknown:
@@ -75,7 +75,7 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
     yield from _parameters(session, plan, query)
 
 
-def _message(session: Session) -> tuple[dict[str, Any], list[str]]:
+def start_message(session: Session) -> tuple[dict[str, Any], list[str]]:
     """StartRecognition with its known values, and the paths of the others."""
     assert session.start is not None
     message: dict[str, Any] = {}

@@ -8,14 +8,47 @@ from collections.abc import Iterator
 from migrator.analysis.source import Source
 from migrator.dialects.raw import LIBRARIES
 from migrator.dialects.session import Library, Session
-from migrator.edits import Change
+from migrator.edits import Change, Note
+from migrator.options import Options
+from migrator.rules import endpoint
+from migrator.rules.connection_parameters import start_message
 from migrator.rules.rule import Rule
+from shim.protocol.mapping.hosts import residency_warning
+from shim.protocol.mapping.languages import DEFAULT_MODEL, choose
+from shim.protocol.mapping.parameters import query_parameters
 
 
 def propose(session: Session) -> Iterator[Change]:
     """Only import statements change, those of the libraries that may speak to Speechmatics."""
     for library in session.libraries:
         yield from _redirected(session.source, library)
+
+
+def losses(session: Session, options: Options) -> Iterator[Note]:
+    """What the program asks for and AssemblyAI has nothing for: the drop-in tells it with a Warning when it runs."""
+    start = session.start
+    if session.connection is not None:
+        found = endpoint.address(session)
+        warning = residency_warning(found[0]) if not isinstance(found, str) else None
+        if warning and options.region == "auto":
+            yield Note(session.connection.url.lineno, warning)
+    if start is None:
+        return
+    message, _ = start_message(session)
+    language = message.get("transcription_config", {}).get("language")
+    choice = choose(language, options.speech_model) if isinstance(language, str) else None
+    if isinstance(language, str) and choice is None:
+        yield Note(
+            start.call.lineno, f"no AssemblyAI model has the language {language!r}; the drop-in refuses it"
+        )
+    if choice is not None and choice.warning:
+        yield Note(start.call.lineno, choice.warning)
+    # What cannot be told of a key that is missing is no loss.
+    _, notices = query_parameters(message, choice.model if choice else DEFAULT_MODEL)
+    for notice in notices:
+        if notice.level == "warning":
+            path = next((path for path in start.fields if path.startswith(notice.path)), None)
+            yield Note(start.fields[path].lineno if path else start.call.lineno, notice.reason)
 
 
 def _redirected(source: Source, library: Library) -> Iterator[Change]:

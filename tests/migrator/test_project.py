@@ -318,3 +318,41 @@ class TestBadInput:
     def test_a_file_of_zeros_is_no_candidate(self, tree):
         tree("a.py", content=bytes(1000))
         assert project.find(["."]).scanned == 1
+
+
+@pytest.mark.parametrize("own", ["app/shim.py", "shim.py", "app/shim/__init__.py"])
+def test_a_shim_of_the_project_is_named_with_the_candidate(tmp_path, monkeypatch, own):
+    monkeypatch.chdir(tmp_path)
+    for name, text in {"pyproject.toml": "", "app/main.py": "StartRecognition", own: ""}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    [candidate] = project.find(["app/main.py"]).files
+    assert candidate.own_shim == own.removesuffix("/__init__.py")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "../shim.py",
+        "shim/readme.md",
+        "tools/shim.py",
+        "shim/__init__.py shim/redirect.py shim/websocket.py shim/protocol",
+    ],
+)
+def test_another_shim_is_not_in_the_way(tmp_path, other):
+    folder = tmp_path / "project"
+    for name in ["pyproject.toml", "app/main.py", *other.split()]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("StartRecognition")
+    assert project.own_shim(str(folder / "app/main.py")) == ""
+
+
+def test_a_file_without_a_project_is_looked_at_in_its_folder_only(tmp_path):
+    for name in ("shim.py", "app/main.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    if not any(
+        (parent / mark).exists() for parent in tmp_path.parents for mark in (".git", "pyproject.toml")
+    ):
+        assert project.own_shim(str(tmp_path / "app/main.py")) == ""
+    assert project.own_shim(str(tmp_path / "other.py")) != ""

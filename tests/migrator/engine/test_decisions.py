@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
+from migrator.analysis.scan import touch_points
+from migrator.analysis.source import Source
 from migrator.engine import migrate_source
 from migrator.options import Options
 from migrator.result import FileResult
@@ -191,9 +195,24 @@ def test_every_rule_explains_itself() -> None:
         assert rule.explanation
 
 
+POINTS = {
+    **dict.fromkeys(
+        ["eu2.rt.speechmatics.com", "Bearer", "StartRecognition", "audio_format", "pcm_f32le"], 1
+    ),
+    **dict.fromkeys(
+        ["transcription_config", "RecognitionStarted", "AddPartialTranscript", "AddTranscript"], 1
+    ),
+    **dict.fromkeys(["EndOfTranscript", "Error", "EndOfStream", "last_seq_no"], 1),
+    "enable_partials": 3,
+    "max_delay": 3,
+    "metadata.transcript": 2,
+}
+
+
 def test_the_touch_points_are_counted_without_the_rules(legacy: str) -> None:
-    # The address, StartRecognition, four more messages, EndOfStream
-    assert migrate(legacy).touch_points == 7
+    found = Counter(point.text for point in touch_points(Source(legacy.encode())))
+    assert migrate(legacy).touch_points == sum(found.values())
+    assert found == POINTS
 
 
 def test_a_mention_that_no_rule_takes_prevents_the_rewrite(legacy: str) -> None:
@@ -207,3 +226,67 @@ def test_the_legacy_key_is_in_no_rewrite(legacy: str) -> None:
     assert b"YOUR-SPEECHMATICS-KEY" not in result.after
     assert any("withdraw" in finding.message for finding in result.findings)
     assert not any("YOUR-SPEECHMATICS-KEY" in finding.message for finding in result.findings)
+
+
+DEEPGRAM = """
+import json
+import websocket
+
+dg = websocket.create_connection("wss://api.deepgram.com/v1/listen", header=["Authorization: Bearer " + TOKEN])
+event = json.loads(dg.recv())
+if event["type"] == "Error":
+    print(event["channel"]["alternatives"][0]["transcript"], event["metadata"]["request_id"], event["start_time"])
+"""
+
+
+def test_the_fields_of_another_vendor_are_no_touch_points(legacy: str) -> None:
+    mine = legacy.replace("Bearer", "").replace('kind == "Error"', "kind == str()")
+    before, after = (touch_points(Source(text.encode())) for text in (mine, mine + DEEPGRAM))
+    assert [(point.line, point.text) for point in after] == [(point.line, point.text) for point in before]
+    assert not touch_points(Source(DEEPGRAM.encode()))
+
+
+def test_a_sequence_number_that_no_rule_takes_prevents_the_rewrite(legacy: str) -> None:
+    result = migrate(legacy + '\nSPARE = {"last_seq_no": 7}\n')
+    assert result.status == "shim"
+    assert any("last_seq_no is used" in finding.message for finding in result.findings)
+
+
+def test_a_project_with_a_shim_of_its_own_gets_no_drop_in(legacy: str) -> None:
+    result = migrate(legacy, to="shim", shadowed_by="tools/shim.py")
+    assert (result.status, result.after.decode()) == ("manual", legacy)
+    [finding] = result.findings
+    assert "tools/shim.py" in finding.message
+    assert "`shim run app.py`" in finding.message
+    assert result.touch_points_left == result.touch_points
+    assert migrate(legacy, shadowed_by="tools/shim.py").status == "native"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            '"transcription_config": {',
+            '"translation_config": {"target_languages": ["de"]},\n        "transcription_config": {',
+            "does not translate",
+        ),
+        (
+            '"transcription_config": {',
+            '"transcription_config": {\n            "enable_entities": True,',
+            "marks no entities",
+        ),
+        ("eu2.rt", "global.rt", "no data residency"),
+        ('"language": "en"', '"language": "xx"', "no AssemblyAI model"),
+    ],
+)
+def test_what_the_drop_in_cannot_keep_is_a_finding(legacy: str, old: str, new: str, words: str) -> None:
+    assert old in legacy
+    result = migrate(legacy.replace(old, new), to="shim")
+    assert result.status == "shim"
+    assert any(words in finding.message for finding in result.findings), result.findings
+
+
+def test_a_program_that_loses_nothing_with_the_drop_in_has_only_its_later_finals_to_check(
+    legacy: str,
+) -> None:
+    assert [finding.rule for finding in migrate(legacy, to="shim").findings] == ["finals-are-turns"]

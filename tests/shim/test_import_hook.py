@@ -45,6 +45,15 @@ def test_the_function_is_called_once_when_the_module_is_complete() -> None:
 
 
 @pytest.mark.usefixtures("package")
+def test_two_hooks_of_one_module_are_both_called() -> None:
+    called: list[int] = []
+    AfterImport({"hooked": lambda _: called.append(1)}).install()
+    AfterImport({"hooked": lambda _: called.append(2)}).install()
+    importlib.import_module("hooked")
+    assert called == [1, 2]
+
+
+@pytest.mark.usefixtures("package")
 def test_a_module_that_is_imported_again_is_handled_again() -> None:
     called: list[str] = []
     AfterImport({"hooked": lambda module: called.append(module.__name__)}).install()

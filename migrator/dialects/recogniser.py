@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
@@ -19,6 +20,8 @@ from shim.protocol.mapping.messages import CLIENT_MESSAGES
 _HARMLESS_CALLS = frozenset({"print", "isinstance", "bool", "id", "repr", "str"})
 _PASSING_CALLS = frozenset({"closing", "aclosing", "wait_for", "shield"})
 """Calls that give back what they are given."""
+_TEXT = re.compile(r"json|dump|text|str\b|message|format", re.IGNORECASE)
+"""Functions that, by their name, make text."""
 _TRANSFERS = frozenset({"send", "send_text", "send_bytes", "send_binary", "recv"})
 
 
@@ -319,13 +322,11 @@ class Recogniser(ABC):
             self.sent_text(call, data)
 
     def is_text(self, data: ast.expr) -> bool:
-        """Whether a value is certainly text: made by ``json.dumps``, or a string."""
+        """Whether a value is text: made by ``json.dumps`` or something of such a name, or a string."""
         value = self.reaching(data, [])
-        return isinstance(value, ast.JoinedStr) or (
-            _called(value) == "dumps"
-            if isinstance(value, ast.Call)
-            else isinstance(self.names.value(value), str)
-        )
+        if isinstance(value, ast.Call):
+            return _TEXT.search(_called(value)) is not None
+        return isinstance(value, ast.JoinedStr) or isinstance(self.names.value(value), str)
 
     def sent_text(self, call: ast.Call, data: ast.expr) -> None:
         steps: list[ast.stmt] = []

@@ -14,6 +14,7 @@ from migrator.rules.code import (
     enclosing_functions,
     insert_after,
     insert_line,
+    is_on_one_line,
     is_self,
     replace,
     visible,
@@ -293,7 +294,8 @@ def _wait_for_task(session: Session, end: Sent) -> Iterator[Proposal]:
         return
     statement = names.statement(end.call)
     task = next((target for target in reading.tasks.values() if _is_seen(session, target, statement)), None)
-    if task is None or names.function(end.call) in reading.readers:
+    is_alone = not is_on_one_line(source, [statement], names)
+    if task is None or not is_alone or names.function(end.call) in reading.readers:
         yield Obstacle(
             end.call.lineno, "after EndOfStream the program may close before everything has arrived"
         )

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from migrator.analysis.names import UNKNOWN
-from migrator.rules.code import body_start, insert_after, insert_line, is_self, replace, written
+from migrator.rules.code import (
+    body_start,
+    insert_after,
+    insert_line,
+    is_on_one_line,
+    is_self,
+    replace,
+    written,
+)
 from migrator.rules.rule import Change, Need, Plan, Proposal, Session
 
 _REASON = "AssemblyAI takes 50 to 1000 ms of 16-bit audio in a message, at the pace at which it was spoken"
@@ -63,6 +71,8 @@ def _place(
     if any(names.binding(socket) is not binding for socket in sockets):
         return None
     ends = [names.statement(end.call) for end in session.ends]
+    if any(is_on_one_line(session.source, [end], names) for end in ends):
+        return None
     store = binding.stores[0]
     if isinstance(store, ast.arg):
         function = names.function(sockets[0])
@@ -73,18 +83,37 @@ def _place(
         )
         if not is_whole or isinstance(function, ast.Lambda) or function is None:
             return None
+        if is_on_one_line(session.source, function.body, names):
+            return None
         return sockets[0], function.body[0], function.body
     opened = _opened(session)
     if opened is None or names.binding(opened[0]) is not binding:
+        return None
+    if opened[2] is not None and is_on_one_line(session.source, opened[2], names):
         return None
     target = opened[0]
     users = [*ends, *(names.statement(socket) for socket in sockets)]
     match target:
         case ast.Name(id=name) if all(names.lookup(user, name) is binding for user in users):
             return opened
-        case ast.Attribute(value=ast.Name() as owner) if all(is_self(names, owner, user) for user in users):
+        case ast.Attribute(value=ast.Name() as owner) if all(
+            is_self(names, owner, user) for user in users
+        ) and _takes_attributes(session, target):
             return opened
     return None
+
+
+def _takes_attributes(session: Session, target: ast.expr) -> bool:
+    """Whether an object can be given one more attribute."""
+    owner = next(node for node in session.names.ancestors(target) if isinstance(node, ast.ClassDef))
+    has_slots = any(
+        isinstance(node, ast.Name) and node.id == "__slots__" for s in owner.body for node in ast.walk(s)
+    )
+    return not has_slots and not any(
+        keyword.arg in ("slots", "frozen")
+        for decorator in owner.decorator_list
+        for keyword in getattr(decorator, "keywords", [])
+    )
 
 
 def _opened(session: Session) -> tuple[ast.expr, ast.stmt, list[ast.stmt] | None] | None:

@@ -28,16 +28,25 @@ class ReadingOn:
             if not isinstance(reader, ast.Lambda)
             for call in session.calls_of(reader) or []
         ]
-        self.tasks: dict[Binding, ast.expr] = {
-            binding: store for call in self.reader_calls for binding, store in self._task(call)
+        started = [
+            (store, binding)
+            for call in self.reader_calls
+            for start in [self.names.parents[call]]
+            if isinstance(start, ast.Call) and called(start) in _STARTERS
+            for store, binding in self._kept(start)
+        ]
+        self.tasks = {binding: store for store, binding in started}
+        self.holders: set[Binding] = {
+            binding
+            for node in [*self.reader_calls, *(self.names.parents[call] for call in self.reader_calls)]
+            if isinstance(display := self.names.parents[node], ast.List | ast.Tuple)
+            for _, binding in self._kept(display)
         }
+        """Collections with a task that reads."""
 
-    def _task(self, call: ast.Call) -> Iterator[tuple[Binding, ast.expr]]:
-        """The variable of the task that a coroutine is started as."""
-        started = self.names.parents[call]
-        if not (isinstance(started, ast.Call) and called(started) in _STARTERS):
-            return
-        parent = self.names.parents[started]
+    def _kept(self, node: ast.AST) -> Iterator[tuple[ast.expr, Binding]]:
+        """The variable that takes a value."""
+        parent = self.names.parents[node]
         targets = (
             parent.targets
             if isinstance(parent, ast.Assign)
@@ -48,7 +57,7 @@ class ReadingOn:
         for target in targets:
             binding = self.names.binding(target)
             if binding is not None and isinstance(target, ast.Name | ast.Attribute):
-                yield binding, target
+                yield target, binding
 
     def waits(self, node: ast.AST, seen: frozenset[ast.AST] = frozenset()) -> bool:
         """Whether, after a node has run, the program certainly reads to the end before it closes the connection."""
@@ -138,7 +147,10 @@ class ReadingOn:
             return False
         return any(
             node in self.reader_calls
-            or (isinstance(node, ast.Name | ast.Attribute) and self.names.binding(node) in self.tasks)
+            or (
+                isinstance(node, ast.Name | ast.Attribute)
+                and self.names.binding(node) in {*self.tasks, *self.holders}
+            )
             or (isinstance(node, ast.Call) and called(node) == "wait" and self._is_last_event(node))
             for node in inside
         )

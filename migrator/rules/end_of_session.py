@@ -295,7 +295,7 @@ def _wait_for_task(session: Session, end: Sent) -> Iterator[Proposal]:
     statement = names.statement(end.call)
     task = next((target for target in reading.tasks.values() if _is_seen(session, target, statement)), None)
     is_alone = not is_on_one_line(source, [statement], names)
-    if task is None or not is_alone or names.function(end.call) in reading.readers:
+    if task is None or not is_alone or reading.runs_in_reader(end.call):
         yield Obstacle(
             end.call.lineno, "after EndOfStream the program may close before everything has arrived"
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from migrator.analysis.names import UNKNOWN
 from migrator.rules.code import (
     body_start,
+    called,
     insert_after,
     insert_line,
     is_on_one_line,
@@ -143,11 +144,20 @@ def _made(session: Session, socket: str, site: ast.stmt) -> str:
         expression = start.fields.get(f"audio_format.{field}")
         value = UNKNOWN if expression is None else names.value(expression)
         text = None if expression is None else written(session, expression, value, site)
-        if text is None:
+        if text is None or expression is None or not _is_repeatable(expression):
             return ""
         spelled.append(f"{field}={text}")
     kind = "AsyncSender" if connection.is_async else "Sender"
     return f"framing.{kind}({socket}.{session.library.binary_method}, {', '.join(spelled)})"
+
+
+def _is_repeatable(expression: ast.expr) -> bool:
+    """Whether an expression may be written a second time: it calls nothing but conversions and getters."""
+    return all(
+        called(node) in ("int", "str") or (called(node).startswith("get") and not node.args)
+        for node in ast.walk(expression)
+        if isinstance(node, ast.Call)
+    )
 
 
 def propose(session: Session, plan: Plan) -> Iterator[Proposal]:

@@ -14,35 +14,80 @@ _FIRST = "FIRST_COMPLETED"
 
 
 class ReadingOn:
-    """The readers of a session, and the tasks that they run in."""
+    """The readers of a session, and the tasks that they run in.
+
+    Attributes:
+        tasks: variable of a task that reads to the end -> the expression that it is assigned to.
+    """
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.names = session.names
-        self.readers: set[Function] = {
-            function for node in session.received if (function := self.names.function(node)) is not None
-        }
-        self.reader_calls = [
-            call
-            for reader in self.readers
-            if not isinstance(reader, ast.Lambda)
-            for call in session.calls_of(reader) or []
-        ]
-        started = [
-            (store, binding)
-            for call in self.reader_calls
-            for start in [self.names.parents[call]]
-            if isinstance(start, ast.Call) and called(start) in _STARTERS
-            for store, binding in self._kept(start)
-        ]
-        self.tasks = {binding: store for store, binding in started}
+        # Reads that go on: in a loop, of the connection or of a function that returns one message.
+        self.loops: list[ast.expr] = []
+        self.reader_calls: list[ast.Call] = []
+        self.readers: set[Function] = set()
+        pending = [*session.received]
+        seen: set[ast.expr] = set()
+        while pending:
+            read = pending.pop()
+            if read not in seen:
+                seen.add(read)
+                pending += self._follow(read)
+        starts = [(call, self.names.parents[call]) for call in self.reader_calls]
+        starts = [(call, s) for call, s in starts if isinstance(s, ast.Call) and called(s) in _STARTERS]
+        self.started: set[Function | None] = {self.names.definition(call.func) for call, _ in starts}
+        self.tasks = {binding: store for _, start in starts for store, binding in self._kept(start)}
         self.holders: set[Binding] = {
             binding
-            for node in [*self.reader_calls, *(self.names.parents[call] for call in self.reader_calls)]
+            for node in [*self.reader_calls, *(start for _, start in starts)]
             if isinstance(display := self.names.parents[node], ast.List | ast.Tuple)
             for _, binding in self._kept(display)
         }
         """Collections with a task that reads."""
+
+    def _follow(self, read: ast.expr) -> list[ast.Call]:
+        """Take in one read; the calls of a function that only returns what it reads are reads as well."""
+        function = self.names.function(read)
+        calls = (
+            []
+            if function is None or isinstance(function, ast.Lambda)
+            else self.session.calls_of(function) or []
+        )
+        in_loop = any(
+            isinstance(parent, ast.While | ast.For | ast.AsyncFor) and self.names.function(parent) is function
+            for parent in self.names.ancestors(read)
+        )
+        if not in_loop:
+            is_returned = isinstance(self.names.statement(read), ast.Return)
+            return calls if is_returned else []
+        self.loops.append(read)
+        while function is not None and function not in self.readers:
+            self.readers.add(function)
+            self.reader_calls += calls
+            # What awaits a reader and does nothing else with it is one itself.
+            outer = [
+                self.names.function(call) for call in calls if isinstance(self.names.parents[call], ast.Await)
+            ]
+            function = outer[0] if len(outer) == len(calls) == 1 else None
+            if function is None or isinstance(function, ast.Lambda):
+                break
+            calls = self.session.calls_of(function) or []
+        return []
+
+    def runs_in_reader(self, node: ast.AST, seen: frozenset[ast.AST] = frozenset()) -> bool:
+        """Whether a node runs in a task that reads, which therefore must not wait for itself."""
+        function = self.names.function(node)
+        if function is None or function in seen:
+            return False
+        calls = [] if isinstance(function, ast.Lambda) else self.session.calls_of(function) or []
+        return function in self.started or any(
+            self.runs_in_reader(call, seen | {function}) for call in calls if not self._is_started(call)
+        )
+
+    def _is_started(self, call: ast.Call) -> bool:
+        parent = self.names.parents[call]
+        return isinstance(parent, ast.Call) and called(parent) in _STARTERS
 
     def _kept(self, node: ast.AST) -> Iterator[tuple[ast.expr, Binding]]:
         """The variable that takes a value."""
@@ -91,14 +136,21 @@ class ReadingOn:
     def _following(self, node: ast.AST) -> Iterator[ast.AST]:
         """What runs after a node in its function, in order; a connection that its ``with`` closes is that ``with``."""
         child: ast.AST = self.names.statement(node)
+        left: type[ast.stmt] | None = None  # how the code in between is skipped
         for parent in self.names.ancestors(child):
             block = next((b for b in self._blocks(parent) if child in b), None)
-            if block is not None:
-                yield from block[block.index(child) + 1 :]  # type: ignore[arg-type]
+            if block is not None and left is None:
+                for statement in block[block.index(child) + 1 :]:  # type: ignore[arg-type]
+                    yield statement
+                    if isinstance(statement, ast.Return | ast.Break):
+                        left = type(statement)
+                        break
             if isinstance(parent, ast.Try) and block is not None and block is not parent.finalbody:
                 yield from parent.finalbody
             if isinstance(parent, ast.For | ast.AsyncFor | ast.While):
-                yield from (ast.Expr(read) for read in self.session.received if read in ast.walk(parent))
+                if left is None:
+                    yield from (ast.Expr(read) for read in self.loops if read in ast.walk(parent))
+                left = None if left is ast.Break else left
             if isinstance(parent, ast.With | ast.AsyncWith):
                 yield from (item for item in parent.items if self._opens(item.context_expr))
             if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
@@ -123,7 +175,7 @@ class ReadingOn:
         for inner in self._in_order(node):
             if isinstance(inner, ast.Await) and self._reads(inner):
                 return True
-            if any(inner is read for read in self.session.received):
+            if any(inner is read for read in self.loops):
                 return True
             if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute):
                 closed = inner.func.value

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
@@ -24,7 +24,7 @@ from shim.clock import Clock
 from shim.protocol.mapping.errors import FailureKind, error, from_failure
 from shim.protocol.mapping.hosts import MANAGEMENT_PATHS, REGIONS
 from shim.protocol.translator import Handshake
-from shim.session import Limits, Session, api_key
+from shim.session import CLIENT_BACKLOG_BYTES, Limits, Session, api_key
 from shim.settings import API_KEY_VARIABLE, REGION_VARIABLE, Settings, current
 from shim.upstream import SILENT, is_loopback
 
@@ -33,11 +33,17 @@ logger = logging.getLogger("shim")
 PING_SECONDS = 30.0
 """Pause between our pings. Nothing follows from a missing pong: old programs often do not read while they send."""
 
+OPEN_SECONDS = 10.0
+"""Real seconds that a client has for its whole request, from the moment it connects; then it is cut off."""
+
 HEALTH_PATH = "/health"
 """Tells without a secret whether sessions can be had, and how many are open."""
 
 _CREDENTIALS = frozenset({"jwt", "api_key"})
 _POST_BYTES = 64 * 2**10
+# No more digits than int() takes, or than make sense.
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_CONTENT_LENGTH = re.compile(rb"(?i)\r\ncontent-length: *0*([0-9]{1,18})")
 
 
 class SessionServer:
@@ -97,6 +103,7 @@ class SessionServer:
             compression=None,
             server_header=None,
             max_size=self._limits.message_bytes,
+            open_timeout=OPEN_SECONDS,
             ping_interval=PING_SECONDS,
             ping_timeout=None,
             close_timeout=2.0,
@@ -166,7 +173,7 @@ class SessionServer:
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """None to open the WebSocket, a response to refuse it."""
         if self._secret is None:
-            if urlsplit(request.path).path == HEALTH_PATH:
+            if _split(request.path).path == HEALTH_PATH:
                 return self._health(connection)
             if _is_foreign_page(request.headers.get("Origin")):
                 logger.error("connection refused: it comes from a web page of another machine")
@@ -203,21 +210,25 @@ class SessionServer:
         return response
 
     def _route(self, path: str, host: str) -> tuple[int, Handshake] | None:
-        parts = urlsplit(path)
-        query = urlencode([pair for pair in parse_qsl(parts.query, True) if pair[0] not in _CREDENTIALS])
+        parts = _split(path)
+        query = urlencode(
+            [pair for pair in parse_qsl(parts.query, True) if pair[0] not in _CREDENTIALS], errors="replace"
+        )
         if self._secret is None:
-            return next(self._numbers), Handshake(urlsplit(f"//{host}").hostname or "", parts.path, query)
+            return next(self._numbers), Handshake(_split(f"//{host}").hostname or "", parts.path, query)
         pieces = parts.path.split("/", 4)
-        if len(pieces) < 5 or not self._is_secret(pieces[1]) or not pieces[2].isdecimal():
+        if len(pieces) < 5 or not self._is_secret(pieces[1]) or not _NUMBER.fullmatch(pieces[2]):
             return None
         return int(pieces[2]), Handshake(unquote(pieces[3]), "/" + pieces[4], query)
 
     def _is_secret(self, text: str) -> bool:
-        return self._secret is not None and hmac.compare_digest(text.encode(), self._secret.encode())
+        return self._secret is not None and hmac.compare_digest(
+            text.encode(errors="replace"), self._secret.encode()
+        )
 
     def _answer_post(self, path: str) -> bytes:
         """Gives out a temporary key, as Speechmatics' management API does; the key it is asked with goes nowhere."""
-        path = urlsplit(path).path
+        path = _split(path).path
         if self._secret is not None:
             _, secret, rest = [*path.split("/", 2), "", ""][:3]
             path = "/" + rest if self._is_secret(secret) else ""
@@ -241,16 +252,31 @@ class _Connection(ServerConnection):
         if self._is_post is None:
             self._is_post = data.startswith(b"POST ")
         if not self._is_post:
+            # The library answers every ping itself, whether or not the client reads the answers.
+            if self.transport.get_write_buffer_size() > CLIENT_BACKLOG_BYTES:
+                logger.error(
+                    "client disconnected, because it does not read: answers to its pings wait for it"
+                )
+                self.transport.abort()
+                return
             super().data_received(data)
             return
         self._request += data
         head, end, body = self._request.partition(b"\r\n\r\n")
-        length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+        length = _CONTENT_LENGTH.search(head)
         if len(self._request) > _POST_BYTES:
             self.transport.abort()
         elif end and len(body) >= int(length[1] if length else 0):
             self.transport.write(self._answer_post(head.split(b" ", 2)[1].decode("latin-1")))
             self.transport.close()
+
+
+def _split(address: str) -> SplitResult:
+    """`urlsplit` for whatever a peer sent; what is no address has no parts."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return SplitResult("", "", "", "", "")
 
 
 def _http_response(status: HTTPStatus, content: dict[str, Any]) -> bytes:
@@ -264,7 +290,7 @@ def _http_response(status: HTTPStatus, content: dict[str, Any]) -> bytes:
 
 def _is_foreign_page(origin: str | None) -> bool:
     """Whether a browser says that a page which no server of this machine sent wants to connect."""
-    return origin is not None and not is_loopback(urlsplit(origin).hostname or "")
+    return origin is not None and not is_loopback(_split(origin).hostname or "")
 
 
 def _refusal(settings: Settings) -> tuple[HTTPStatus, str] | None:

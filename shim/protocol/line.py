@@ -56,7 +56,10 @@ FORMAT_SECONDS = 2.0
 """How long the text of a finished turn waits for its formatted version."""
 
 TERMINATION_SECONDS = 5.0
-"""How long Termination may take after Terminate; 1.3 s is usual (observed live 2026-09)."""
+"""How long Termination may take after Terminate, or after a Turn since; 1.3 s is usual (observed live 2026-09)."""
+
+LATE_TURNS_SECONDS = 30.0
+"""So much longer at most if Turns go on to come after Terminate."""
 
 FORCED_SECONDS = 0.9
 """EndOfUtterance comes at the latest now after ForceEndOfUtterance: speechmatics-voice waits 1 s."""
@@ -139,6 +142,7 @@ class Line:
         self._warned_of_late_audio = False
         self._abandoned = False
         self._heard_since_terminate = False
+        self._termination_expected = 0.0
         self._stalled = False
         self._updates: dict[str, Any] = {}
         self._trouble_since: float | None = None
@@ -357,6 +361,10 @@ class Line:
         """AssemblyAI sent a message."""
         message = assemblyai.parse(data)
         self._heard_since_terminate = self.link is Link.TERMINATING
+        if self.link is Link.TERMINATING and isinstance(message, assemblyai.Turn) and not self._abandoned:
+            # Whoever still transcribes is late, not silent.
+            latest = min(now + TERMINATION_SECONDS, self._termination_expected + LATE_TURNS_SECONDS)
+            self._timers.set("termination", max(self._termination_expected, latest))
         handler = _SERVER_MESSAGES.get(type(message))
         if handler is not None and not (self._abandoned and isinstance(message, assemblyai.Turn)):
             handler(self, message, now)
@@ -560,7 +568,8 @@ class Line:
             self._timers.clear("change")
             # What was sent faster than real time may be heard in real time only.
             lead = 0.0 if self._abandoned else self._replay.lead(now)
-            self._timers.set("termination", now + TERMINATION_SECONDS + lead)
+            self._termination_expected = now + TERMINATION_SECONDS + lead
+            self._timers.set("termination", self._termination_expected)
         elif message == _FORCE_ENDPOINT:
             self._forced_by_program = True
             self._timers.set("forced", now + FORCED_SECONDS)

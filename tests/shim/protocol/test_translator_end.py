@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shim.protocol.effects import CloseClient, CloseUpstream
-from shim.protocol.line import TERMINATION_SECONDS
+from shim.protocol.line import LATE_TURNS_SECONDS, TERMINATION_SECONDS
 from shim.protocol.mapping.errors import FailureKind
 from shim.protocol.translator import CLIENT_CLOSE_SECONDS, DRAIN_SECONDS, State
 
@@ -62,6 +62,24 @@ def test_a_termination_that_never_comes_does_not_hold_up_the_end(session, make_t
     assert session.all_messages()[-1]["message"] == "EndOfTranscript"
     assert session.upstream_closed
     assert session.logs[-1].text
+
+
+def test_an_assemblyai_that_is_late_but_still_transcribes_is_waited_for(session, make_turn, termination):
+    session.run().say(END)
+    for number in range(3):
+        session.wait(TERMINATION_SECONDS - 0.5)
+        session.hear(make_turn(number, f"late {number}.", end=True))
+    session.hear(termination)
+    assert session.text == "late 0. late 1. late 2. "
+    assert session.all_messages()[-1]["message"] == "EndOfTranscript"
+
+
+def test_turns_without_end_do_not_hold_up_the_end_for_ever(session, make_turn):
+    session.run().say(END)
+    for _ in range(round((TERMINATION_SECONDS + LATE_TURNS_SECONDS) / 2) + 2):
+        session.hear(make_turn(0, "again"))
+        session.wait(2)
+    assert session.all_messages()[-1]["message"] == "EndOfTranscript"
 
 
 def test_a_clean_close_without_termination_is_an_end(session, make_turn):

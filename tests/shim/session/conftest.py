@@ -10,7 +10,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,29 +71,34 @@ def serve() -> Iterator[Callable[..., BackgroundServer]]:
         server.stop()
 
 
-@pytest.fixture
-def gateway() -> Iterator[Callable[..., str]]:
-    """Starts the server of ``shim serve`` in a thread; takes the fields of `Settings`, gives ``ws://HOST:PORT``."""
-    with ExitStack() as stack:
+@pytest.fixture(scope="session")
+def open_gateway() -> Callable[..., AbstractContextManager[str]]:
+    """The server of ``shim serve`` in a thread; takes the fields of `Settings`, gives ``ws://HOST:PORT``."""
 
-        def start(speed: float = SPEED, **settings: Any) -> str:
-            settings.setdefault("api_key", API_KEY)
-            loop = asyncio.new_event_loop()
-            thread = threading.Thread(target=loop.run_forever)
-            thread.start()
-            server = SessionServer(lambda: Settings(**settings), Clock(speed))
-
-            def stop() -> None:
-                asyncio.run_coroutine_threadsafe(server.stop(1), loop).result(30)
-                loop.call_soon_threadsafe(loop.stop)
-                thread.join()
-                loop.close()
-
-            stack.callback(stop)
+    @contextmanager
+    def start(speed: float = SPEED, **settings: Any) -> Iterator[str]:
+        settings.setdefault("api_key", API_KEY)
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever)
+        thread.start()
+        server = SessionServer(lambda: Settings(**settings), Clock(speed))
+        try:
             asyncio.run_coroutine_threadsafe(server.start(), loop).result(30)
-            return f"ws://127.0.0.1:{server.port}"
+            yield f"ws://127.0.0.1:{server.port}"
+            asyncio.run_coroutine_threadsafe(server.stop(1), loop).result(30)
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
 
-        yield start
+    return start
+
+
+@pytest.fixture
+def gateway(open_gateway: Callable[..., AbstractContextManager[str]]) -> Iterator[Callable[..., str]]:
+    """Starts servers of `open_gateway`, until the end of the test."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(open_gateway(**options))
 
 
 @dataclass

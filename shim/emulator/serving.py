@@ -34,6 +34,7 @@ from shim.clock import Clock
 from shim.emulator.faults import ActiveFaults, Fault, parse_all
 from shim.emulator.journal import Answer, Close, Connection, Frame, Journal
 from shim.emulator.scene import Scene
+from shim.upstream import SILENT
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +129,7 @@ class Socket:
         self.bytes_per_second = 0.0
         self._reader, self._writer = streams
         self._journal, self._clock = emulator.journal, emulator.clock
-        self._protocol = ServerProtocol(max_size=emulator.max_message_bytes)
+        self._protocol = ServerProtocol(max_size=emulator.max_message_bytes, logger=SILENT)
         self._protocol.receive_data(head)
         self._inbox: asyncio.Queue[str | bytes | None] = asyncio.Queue()
         self._fragments: list[bytes] = []

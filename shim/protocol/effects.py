@@ -1,8 +1,11 @@
-"""What the translator asks its owner to do, in order. The translator itself does no I/O."""
+"""What the translator asks its owner to do, in order. The translator itself does no I/O.
+
+No ``repr`` holds audio or what somebody said.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shim.protocol.containers import Container
 
@@ -25,7 +28,7 @@ class SendUpstream:
     """Send one message to AssemblyAI: ``str`` is a JSON text frame, ``bytes`` one frame of audio."""
 
     connection: int
-    data: str | bytes
+    data: str | bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class CloseUpstream:
 class SendClient:
     """Send one Speechmatics message to the legacy program, as a JSON text frame."""
 
-    text: str
+    text: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Decode:
     """
 
     container: Container
-    data: bytes
+    data: bytes = field(repr=False)
     channel: str | None = None
 
 

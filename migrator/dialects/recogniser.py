@@ -211,6 +211,12 @@ class Recogniser(ABC):
                 call = self.names.parents[parent]
                 if not (isinstance(call, ast.Call) and call.func is parent):
                     self.obstacle(parent, f"{self.source.segment(parent)} is passed on as a value")
+            case ast.Attribute(value=value, attr="close") if value is node and not self.is_called(parent):
+                self.obstacle(
+                    parent, f"{self.source.segment(parent)} is called from out of sight, maybe too early"
+                )
+            case ast.Attribute(value=value, attr="settimeout") if value is node and self.is_called(parent):
+                self.time_limit(self.names.parents[parent])
             case ast.Attribute(value=value, attr="__enter__" | "__aenter__") if value is node:
                 self.obstacle(parent, "the connection is opened by __aenter__ of its context")
             case ast.Call() if parent.func is not node:
@@ -243,6 +249,25 @@ class Recogniser(ABC):
                 self.obstacle(
                     call, f"the connection is given to {self.source.segment(call.func)}(), out of sight"
                 )
+
+    def is_called(self, attribute: ast.expr) -> bool:
+        """Whether a method is called where it is named."""
+        call = self.names.parents[attribute]
+        return isinstance(call, ast.Call) and call.func is attribute
+
+    def time_limit(self, limited: ast.AST) -> None:
+        """Reading fails after some seconds without a message. Speechmatics acknowledges all audio, even of silence."""
+        handlers = [node for node in ast.walk(self.source.tree) if isinstance(node, ast.ExceptHandler)]
+        goes_on = any(
+            handler.type is not None
+            and "timeout" in self.source.segment(handler.type).lower()
+            and all(isinstance(statement, ast.Continue | ast.Pass) for statement in handler.body)
+            for handler in handlers
+        )
+        if not goes_on:
+            self.obstacle(
+                limited, "reading is limited in time, and AssemblyAI sends nothing while nobody speaks"
+            )
 
     def loops(self, node: ast.AST, seen: frozenset[ast.AST] = frozenset()) -> set[ast.AST]:
         """The loops that a node runs in: in its own function, and around the calls of that function."""

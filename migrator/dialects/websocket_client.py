@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Literal
 
-from migrator.analysis.names import Binding, Function
+from migrator.analysis.names import UNKNOWN, Binding, Function
 from migrator.dialects.recogniser import Recogniser, argument
 from migrator.dialects.session import Connection, Library
 
@@ -37,6 +37,8 @@ class WebsocketClient(Recogniser):
             return None
         header = argument(call, 1, "header") if is_app else argument(call, 9, "header")
         connection = Connection(call, self.names.statement(call), url, header, is_app)
+        if not is_app and self.names.value(argument(call, 1, "timeout")) not in (None, UNKNOWN):
+            self.time_limit(call)
         for keyword in call.keywords:
             if keyword.arg in _UNSUPPORTED_HANDLERS:
                 self.obstacle(keyword.value, f"{keyword.arg} is used")
@@ -80,6 +82,8 @@ class WebsocketClient(Recogniser):
         connection = self.session.connection
         assert connection is not None
         value = self.names.stored_value(target)
+        if name == "keep_running":
+            self.obstacle(target, "run_forever is ended by keep_running, before everything has arrived")
         if name in _HANDLER_KEYWORDS and value is not None:
             self.handler(connection, name, value)
             function = connection.handlers.get(name)

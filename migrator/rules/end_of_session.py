@@ -375,11 +375,13 @@ def _closes_after(session: Session, end: Sent) -> bool:
     function = session.names.function(end.call) or session.source.tree
     closes = waits = False
     for node in ast.walk(function):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        if not (isinstance(node, ast.Call) and node.lineno > end.call.lineno):
             continue
-        if node.lineno > end.call.lineno and session.is_socket(node.func.value):
+        if called(node) in ("exit", "_exit", "quit"):
+            closes = True
+        elif isinstance(node.func, ast.Attribute) and session.is_socket(node.func.value):
             closes |= node.func.attr == "close"
-        elif node.lineno > end.call.lineno and node.func.attr == "join":
+        elif called(node) == "join":
             waits |= not node.args and not node.keywords
     return closes and not waits
 
@@ -390,6 +392,8 @@ def _is_closed_elsewhere(session: Session, end: Sent) -> bool:
     assert connection is not None
     readers = _readers(session)
     excused = {*readers, *(connection.handlers.get(name) for name in ("on_error", "on_close"))}
+    if _leaves_context(session):
+        return True
     for node in ast.walk(session.source.tree):
         if not (
             isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "close"
@@ -405,6 +409,17 @@ def _is_closed_elsewhere(session: Session, end: Sent) -> bool:
         ):
             return True
     return False
+
+
+def _leaves_context(session: Session) -> bool:
+    """Whether the connection closes at the end of a ``with`` in which nobody reads."""
+    names, connection = session.names, session.connection
+    assert connection is not None
+    item = next((node for node in names.ancestors(connection.call) if isinstance(node, ast.withitem)), None)
+    if item is None:
+        return False
+    block = names.parents[item]
+    return not any(block in names.ancestors(node) for node in session.received)
 
 
 def _joins_reader(session: Session, scope: ast.AST, close: ast.Call) -> bool:

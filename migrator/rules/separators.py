@@ -11,19 +11,48 @@ from migrator.rules.errors import kinds_at
 from migrator.rules.messages import PARTIAL
 from migrator.rules.rule import Change, Obstacle, Plan, Proposal, Rule, Session
 
+_KEEPING = frozenset({"replace", "lower", "upper", "title", "capitalize", "lstrip"})
+"""Methods that leave a space at the end of a text where it is."""
+
 _UNKNOWN = "finals are joined in a way that is not understood, and they end without a space now"
 _REASON = "a final of Speechmatics ends with a space, a final Turn does not"
 
 
 def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
     """Every place where the text of a final is put behind other text."""
-    names = session.names
     for leaf in session.reading.leaves:
         if (leaf.holder.shape, leaf.field) != ("metadata", "transcript"):
             continue
-        for use in uses(names, leaf.node):
+        for use in _flow(session, leaf.node):
             if kinds_at(session, use) != {PARTIAL}:
                 yield from _use(session, use)
+
+
+def _flow(session: Session, text: ast.expr) -> list[ast.expr]:
+    """Where a text goes with the space at its end: through variables, choices, methods and returns."""
+    names = session.names
+    found: list[ast.expr] = []
+    pending = [text]
+    while pending:
+        use = pending.pop(0)
+        if any(use is other for other in found):
+            continue
+        found.append(use)
+        pending += uses(names, use)[1:]
+        parent = names.parents[use]
+        match parent:
+            case ast.IfExp(body=body, orelse=orelse) if use in (body, orelse):
+                pending.append(parent)
+            case ast.BoolOp() | ast.NamedExpr():
+                pending.append(parent)
+            case ast.Attribute(attr=method) if method in _KEEPING:
+                call = names.parents[parent]
+                pending += [call] if isinstance(call, ast.Call) and call.func is parent else []
+            case ast.Return():
+                function = names.function(parent)
+                if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                    pending += session.calls_of(function) or []
+    return found
 
 
 def _use(session: Session, use: ast.expr) -> Iterator[Proposal]:
@@ -32,6 +61,8 @@ def _use(session: Session, use: ast.expr) -> Iterator[Proposal]:
     end = source.end(use)
     space = f" + {source.quote} {source.quote}"
     match parent:
+        case ast.AugAssign(op=ast.Add()) | ast.BinOp(op=ast.Add()) if isinstance(use, ast.IfExp | ast.BoolOp):
+            yield Obstacle(use.lineno, _UNKNOWN)
         case ast.AugAssign(op=ast.Add(), value=value) if value is use:
             yield Change(end, end, space, _REASON)
         case ast.BinOp(op=ast.Add(), left=left, right=right) if right is use and _is_appended(

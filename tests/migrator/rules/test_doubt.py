@@ -15,6 +15,16 @@ OWN_CONFIG = {'{"language": "en", "enable_partials": True}': "CONFIG"}
 CONFIG = 'LIMIT = 100\nCONFIG = {"language": "en"}\n'
 WORDS = "    for result in event['results']:\n"
 
+APP = (
+    'websocket.WebSocketApp("wss://eu2.rt.speechmatics.com/v2", header={"Authorization": "Bearer " + '
+    'os.environ["SPEECHMATICS_API_KEY"]}, on_open=on_open, on_message=on_message).run_forever()'
+)
+CONNECT = (
+    'websocket.create_connection("wss://eu2.rt.speechmatics.com/v2", header={"Authorization": "Bearer " + '
+    'os.environ["SPEECHMATICS_API_KEY"]}'
+)
+READ = "    on_open(ws)\n    while True:\n        on_message(ws, ws.recv())"
+
 REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
     "a configuration that a function completes": (
         "transcription_config is only known at run time",
@@ -126,6 +136,23 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
             + "n = 0\nwhile n < 500:\n    ws.send(stream.read(320), opcode=2)\n    n += 1",
         },
     ),
+    "a limit of the silence": (
+        "limited in time",
+        {"replacing": {APP: f"ws = {CONNECT})\n    ws.settimeout(5)\n{READ}"}},
+    ),
+    "a limit of the silence where it connects": (
+        "limited in time",
+        {"replacing": {APP: f"ws = {CONNECT}, timeout=10)\n{READ}"}},
+    ),
+    "a close that a timer calls": ("maybe too early", {"end": END + "threading.Timer(1, ws.close).start()"}),
+    "a session that is told not to run on": ("keep_running", {"end": END + "ws.keep_running = False"}),
+    "a final that may be added": (
+        "end without a space",
+        {
+            "constants": "LIMIT = 100\nfull = ''",
+            "dispatch": FINAL + f"    global full\n    text = {TEXT}\n    full += text if text else ''",
+        },
+    ),
     "an end that the reader sends": (
         "nothing can wait",
         {
@@ -159,6 +186,16 @@ WAITED_FOR: dict[str, dict[str, Any]] = {
             "def main():": "def later(ws):\n    time.sleep(60)\n    ws.close()\n\n\ndef main():",
             "    threading.Thread(target=send": "    threading.Thread(target=later, args=(ws,)).start()\n"
             "    threading.Thread(target=send",
+            "        done.set()": "        pass",
+        },
+    },
+    "the program exits": {"end": END + "os._exit(0)", "replacing": {"        done.set()": "        pass"}},
+    "the connection is a context": {
+        "constants": "LIMIT = 100\nfrom contextlib import closing",
+        "end": END,
+        "replacing": {
+            APP: f"with closing({CONNECT})) as ws:\n        threading.Thread(target=pump, args=(ws,)).start()\n        send(ws)",
+            "def main():": "def pump(ws):\n    on_open(ws)\n    for frame in ws:\n        on_message(ws, frame)\n\n\ndef main():",
             "        done.set()": "        pass",
         },
     },
@@ -212,3 +249,22 @@ def test_a_message_of_a_finding_is_one_line(refused: Callable[..., str]) -> None
 
 def test_a_list_whose_nodes_lead_to_the_next_is_analysed(rewritten: Callable[..., str]) -> None:
     rewritten(constants="LIMIT = 100\nclass Node: pass\nnode = Node()\nnode.next = node.next.next")
+
+
+def test_a_limit_of_the_silence_after_which_the_program_reads_on_is_kept(
+    rewritten: Callable[..., str],
+) -> None:
+    read = (
+        "    on_open(ws)\n    while not done.is_set():\n        try:\n            frame = ws.recv()\n"
+        "        except websocket.WebSocketTimeoutException:\n            continue\n        on_message(ws, frame)"
+    )
+    assert "ws.settimeout(5)" in rewritten(replacing={APP: f"ws = {CONNECT})\n    ws.settimeout(5)\n{read}"})
+
+
+def test_finals_that_a_function_gives_are_joined_with_spaces(rewritten: Callable[..., str]) -> None:
+    after = rewritten(
+        constants="LIMIT = 100\nparts = []\ndef text_of(e):\n    return e['metadata']['transcript'].lower()",
+        dispatch=FINAL
+        + "    parts.append(text_of(event))\nif kind == 'EndOfTranscript':\n    print(''.join(parts))",
+    )
+    assert "' '.join(parts)" in after

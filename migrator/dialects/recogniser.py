@@ -180,16 +180,7 @@ class Recogniser(ABC):
             case ast.AsyncFor(iter=iterated) if iterated is node and isinstance(node, ast.Call):
                 self.obstacle(parent, "the program connects again by itself, in `async for`")
             case ast.Return():
-                function = self.names.function(parent)
-                calls = (
-                    None
-                    if function is None or isinstance(function, ast.Lambda)
-                    else self.session.calls_of(function)
-                )
-                if calls is None:
-                    self.obstacle(parent, "the connection is returned to callers out of sight")
-                else:
-                    pending += calls
+                pending += self.returned_to(parent, "the connection")
             case ast.Attribute(attr="sock", value=value) if value is node:
                 pending.append(parent)
             case ast.Attribute(attr="run_forever", value=value) if value is node:
@@ -229,6 +220,15 @@ class Recogniser(ABC):
                 self.thread_argument(parent, node, pending)
             case ast.Dict() | ast.Set() | ast.Yield() | ast.Starred():
                 self.obstacle(parent, f"the connection is kept in {self.source.segment(parent)[:40]}")
+
+    def returned_to(self, statement: ast.Return, what: str) -> list[ast.Call]:
+        """The calls of the function that a statement returns from; an obstacle where they are not known."""
+        function = self.names.function(statement)
+        is_named = function is not None and not isinstance(function, ast.Lambda)
+        calls = self.session.calls_of(function) if is_named else None  # type: ignore[arg-type]
+        if calls is None:
+            self.obstacle(statement, f"{what} is returned to callers out of sight")
+        return calls or []
 
     def socket_argument(self, call: ast.Call, node: ast.AST, pending: list[ast.AST]) -> None:
         assert isinstance(node, ast.expr)
@@ -334,10 +334,10 @@ class Recogniser(ABC):
             self.obstacle(self.source.tree, "the place that sends audio is not in sight")
 
     def sent(self, call: ast.Call, data: ast.expr, kind: Literal["audio", "text"]) -> None:
-        wrapped = self.wrapper_calls(data) if kind == "audio" else None
+        wrapped = self.wrapper_calls(data)
         if wrapped and any(self.is_text(argument) for _, argument in wrapped):
             for outer, inner in wrapped:
-                if self.is_text(inner):
+                if kind == "text" or self.is_text(inner):
                     self.sent_text(outer, inner)
                 else:
                     self.session.audio.append((outer, inner))
@@ -349,6 +349,10 @@ class Recogniser(ABC):
     def is_text(self, data: ast.expr) -> bool:
         """Whether a value is text: made by ``json.dumps`` or something of such a name, or a string."""
         value = self.reaching(data, [])
+        binding = self.names.binding(data)
+        for store in binding.stores if binding else []:
+            if isinstance(store, ast.arg) and store.annotation is not None:
+                return self.source.segment(store.annotation).strip("\"'") == "str"
         if isinstance(value, ast.Call):
             return _TEXT.search(_called(value)) is not None
         return isinstance(value, ast.JoinedStr) or isinstance(self.names.value(value), str)
@@ -592,16 +596,7 @@ class Recogniser(ABC):
                 if not (isinstance(call, ast.Call) and _only_looks(call)):
                     self.obstacle(node, "a received frame becomes part of another text")
             case ast.Return():
-                function = self.names.function(parent)
-                calls = (
-                    None
-                    if function is None or isinstance(function, ast.Lambda)
-                    else self.session.calls_of(function)
-                )
-                if calls is None:
-                    self.obstacle(parent, "a received frame is returned to callers out of sight")
-                else:
-                    pending += calls
+                pending += self.returned_to(parent, "a received frame")
             case ast.Compare(ops=[ast.In() | ast.NotIn()]) | ast.Subscript() | ast.Attribute() | ast.BinOp():
                 self.obstacle(node, "a received frame is looked into without json.loads")
             case (

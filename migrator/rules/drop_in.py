@@ -112,7 +112,8 @@ RULE = Rule(
     id="drop-in",
     title="Use the drop-in module",
     why=(
-        "A program that cannot be rewritten with certainty runs unchanged with `from shim import websocket`: the messages "
+        "A program that cannot be rewritten with certainty runs unchanged with `from shim import websocket`, or with "
+        "`from shim import websockets` and `from shim.websockets.exceptions import ...`: the messages "
         "that it sends and receives stay Speechmatics', and the drop-in translates them. The report says what prevented the "
         "rewrite."
     ),

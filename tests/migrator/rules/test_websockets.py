@@ -380,6 +380,20 @@ def test_audio_without_a_place_for_the_adapter_prevents_the_rewrite(places: dict
     assert refused(**places)
 
 
+@pytest.mark.parametrize("annotation", ["", ": str"])
+def test_a_function_that_sends_texts_is_followed(annotation: str) -> None:
+    before = f"async def push(ws, text{annotation}):\n    await ws.send(text)\n"
+    flow = 'await push(ws, json.dumps({"message": "EndOfStream"}))\nawait receive()'
+    after = rewritten(before=before, flow="await send()\n" + flow)
+    assert 'await push(ws, json.dumps({"type": "Terminate"}))\n' in after
+
+
+def test_a_text_that_nobody_can_read_is_no_audio() -> None:
+    before = "async def push(ws, text: str):\n    await ws.send(text)\n\nfrom other import ping\n"
+    flow = "await push(ws, ping)\nawait asyncio.gather(send(), receive())"
+    assert "not made by json.dumps" in refused(before=before, flow=flow)
+
+
 # Errors
 
 

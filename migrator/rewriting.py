@@ -191,5 +191,5 @@ def _parsed(source: Source) -> cst.Module:
         place = f"line {error.raw_line}, column {error.raw_column + 1}"
         raise SourceError(f"{place}: Python accepts it, but libcst cannot parse it") from error
     if module.code != source.text:
-        raise SourceError("line 1: libcst does not keep its line ends")
+        raise SourceError("line 1: libcst does not keep its line ends or form feeds")
     return module

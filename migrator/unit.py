@@ -6,8 +6,9 @@ A unit is one file here: a connection whose parts stand in several files is an o
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from migrator.analysis.source import Source
 from migrator.dialects.session import Session
 from migrator.edits import Change, Note, Obstacle, OverlapError, Removal, apply, lower_removals
 from migrator.options import Options
@@ -115,9 +116,22 @@ def _changes(session: Session, plan: Plan) -> list[tuple[str, Change]]:
     rules = {id(p.statement): (rule, p) for rule, p in reversed(plan.proposals) if isinstance(p, Removal)}
     lowered = lower_removals(source, session.names, [removal for _, removal in rules.values()])
     changes += [(rules[id(removal.statement)][0], change) for removal, change in lowered]
+    changes = [(rule, _requoted(source, change)) for rule, change in changes]
     unique = list({(c.start, c.end, c.text): (rule, c) for rule, c in reversed(changes)}.values())[::-1]
     deletions = [change for _, change in unique if change.text in ("", "pass") and change.start < change.end]
     return [(rule, change) for rule, change in unique if not any(_is_void(change, d) for d in deletions)]
+
+
+def _requoted(source: Source, change: Change) -> Change:
+    """New code inside an f-string with the quotation mark that the f-string does not have, as Python before 3.12 wants
+    it."""
+    for token in source.tokens:
+        if token.start < change.start and change.end < token.end and not token.is_comment:
+            mark = token.text[-1]
+            other = "'" if mark == '"' else '"'
+            if "f" in token.text[: token.text.index(mark)].lower() and not token.text.endswith(mark * 3):
+                return replace(change, text=change.text.replace(mark, other))
+    return change
 
 
 def _is_void(change: Change, deletion: Change) -> bool:

@@ -186,3 +186,22 @@ def test_branches_for_messages_that_never_come_go(migrate: Callable[..., FileRes
 )
 def test_what_is_not_understood_prevents_the_rewrite(refused: Text, dispatch: str) -> None:
     assert refused(constants="from other import HANDLERS, LAST, OTHER, show\nLIMIT = 1", dispatch=dispatch)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "print(f\"{'F' if kind == 'AddTranscript' else 'P'}\")",
+            "print(f\"{'F' if kind == 'Turn' and event['end_of_turn'] else 'P'}\")",
+        ),
+        (
+            'print(f\'{"F" if kind == "AddTranscript" else "P"}\')',
+            'print(f\'{"F" if kind == "Turn" and event["end_of_turn"] else "P"}\')',
+        ),
+    ],
+)
+def test_new_code_in_an_f_string_has_the_other_quotation_mark(
+    rewritten: Callable[..., str], line: str, expected: str
+) -> None:
+    assert expected in rewritten(dispatch=line)

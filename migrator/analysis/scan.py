@@ -78,6 +78,7 @@ def _names(source: Source) -> list[TouchPoint]:
         if not token.is_comment and token.start not in docstrings
         for kind, pattern in _PATTERNS
         for match in pattern.finditer(token.text)
+        if token.start + match.start() not in source.variables
     ]
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Import):

@@ -96,6 +96,11 @@ class Source:
         return "'" if singles * 2 > strings else '"'
 
     @cached_property
+    def variables(self) -> frozenset[int]:
+        """Offsets where a variable is named. They tell a name in an f-string from its text."""
+        return frozenset(self.start(node) for node in ast.walk(self.tree) if isinstance(node, ast.Name))
+
+    @cached_property
     def indent(self) -> str:
         """One step of indentation, as the first indented block has it."""
         match = re.search(r"(?m):[^\n]*\r?\n([ \t]+)\S", self.text)

@@ -319,12 +319,10 @@ def _renamed(session: Session, name: ast.expr, old: str) -> Iterator[Proposal]:
     spans = {(source.start(named), source.end(named))}
     if "SPEECHMATICS" in old:
         spans |= {(token.start, token.end) for token in source.tokens}
-    # A variable of the same name may stand in an f-string.
-    variables = {source.start(node) for node in ast.walk(source.tree) if isinstance(node, ast.Name)}
     for start, end in sorted(spans):
         for match in re.finditer(rf"(?<!\w){re.escape(old)}(?!\w)", source.text[start:end]):
             position = start + match.start()
-            if position not in variables:
+            if position not in source.variables:
                 yield Change(position, position + len(old), KEY_VARIABLE, reason)
 
 

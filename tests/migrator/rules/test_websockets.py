@@ -420,3 +420,16 @@ def test_another_errors_code_is_nobodys_business() -> None:
 def test_a_close_code_of_speechmatics_prevents_the_rewrite() -> None:
     flow = "try:\n    await asyncio.gather(send(), receive())\nexcept websockets.ConnectionClosed as e:\n    print(e.code == 4001)"
     assert "close code 4001" in refused(flow=flow)
+
+
+# Names
+
+
+def test_variables_of_any_name_stay_what_they_are() -> None:
+    before = f'SPEECHMATICS_API_KEY = os.environ["SPEECHMATICS_API_KEY"]\nSPEECHMATICS_URL = {URL}\n'
+    header = '{"Authorization": f"Bearer {SPEECHMATICS_API_KEY}"}'
+    opening = f"async with websockets.connect(SPEECHMATICS_URL, additional_headers={header}) as ws"
+    after = rewritten(before=before, opening=opening)
+    assert 'SPEECHMATICS_API_KEY = os.environ["ASSEMBLYAI_API_KEY"]\n' in after
+    assert 'f"{SPEECHMATICS_URL}?{urlencode(connection_params)}"' in after
+    assert '{"Authorization": SPEECHMATICS_API_KEY}' in after

@@ -88,20 +88,30 @@ def compose(
         The results, and the words' text without a delimiter at its end.
     """
     results: list[Result] = []
-    text = ""
+    texts: list[str] = []
     for spoken in words:
-        whole, before, core, after = take_apart(spoken.text)
-        start, end = seconds(spoken.start), seconds(spoken.end)
-        speaker = label(spoken.speaker) if label else None
-        for mark in before:
-            results.append(punctuation(alternative(mark, 1.0, language, speaker), start, "next", False))
-        if core:
-            results.append(word(alternative(core, spoken.confidence, language, speaker), start, end))
-        for mark, ends_sentence in after:
-            results.append(
-                punctuation(alternative(mark, 1.0, language, speaker), end, "previous", ends_sentence)
-            )
-        if text and (core or before):
-            text += delimiter
-        text += whole
-    return results, text
+        made, text, attaches = _results(spoken, language, label(spoken.speaker) if label else None)
+        results += made
+        if texts and not attaches:
+            texts.append(delimiter)
+        if text:
+            texts.append(text)
+    return results, "".join(texts)
+
+
+# A Turn repeats all its words, so that most were made before. Whoever gets the results must not change them.
+@lru_cache(maxsize=2048)
+def _results(spoken: Word, language: str, speaker: str | None) -> tuple[tuple[Result, ...], str, bool]:
+    """The results of one word, its text, and whether that attaches to the word before it."""
+    text, before, core, after = take_apart(spoken.text)
+    start, end = seconds(spoken.start), seconds(spoken.end)
+    results: list[Result] = [
+        punctuation(alternative(mark, 1.0, language, speaker), start, "next", False) for mark in before
+    ]
+    if core:
+        results.append(word(alternative(core, spoken.confidence, language, speaker), start, end))
+    results += [
+        punctuation(alternative(mark, 1.0, language, speaker), end, "previous", ends_sentence)
+        for mark, ends_sentence in after
+    ]
+    return tuple(results), text, not (core or before)

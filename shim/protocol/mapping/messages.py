@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeGuard
 
 
@@ -185,6 +186,7 @@ NO_SPEAKER_LABELS = frozenset({"UNKNOWN", "PENDING"})
 _LETTERS = re.compile(r"[A-Z]{1,2}")
 
 
+@lru_cache(maxsize=1024)
 def speaker_label(label: str | None) -> str:
     """AssemblyAI's speaker label as Speechmatics writes it: A is S1, B is S2, Z is S26, AA is S27.
 

@@ -467,11 +467,12 @@ class Line:
     def _termination_due(self, now: float) -> None:
         failure = from_failure(FailureKind.NO_TERMINATION)
         self._out.log(failure.reason)
-        if self._heard_since_terminate or self._stalled or self._abandoned or not self._replay.sent_seconds:
+        answered = self._heard_since_terminate and not self._turns.open_words
+        if answered or self._stalled or self._abandoned or not self._replay.sent_seconds:
             self._finish(now)
         else:
-            # Not a word since Terminate: it may have heard nothing of what was sent before either. Once, not again and
-            # again: the next silence is taken for an end.
+            # Not a word since Terminate, or a turn that was not ended, which Terminate does: it may not have heard all
+            # that was sent. Once, not again and again: the next silence is taken for an end.
             self._stalled = True
             self.lose(from_failure(FailureKind.STALLED), now)
 

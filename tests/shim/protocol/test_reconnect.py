@@ -176,6 +176,20 @@ def test_a_server_that_says_nothing_after_terminate_is_not_trusted_to_have_heard
     assert session.names()[-1] == "EndOfTranscript"
 
 
+def test_a_turn_that_did_not_end_after_terminate_is_heard_again(running, make_turn, termination):
+    session = running()
+    speak(session, 1)
+    session.say(END)
+    session.hear(make_turn(0, "All"))
+    session.wait(TERMINATION_SECONDS + 1)
+    assert session.connection == 2
+    begins(session)
+    session.hear(make_turn(0, "All of it.", end=True))
+    session.hear(termination)
+    assert session.text == "All of it. "
+    assert session.names()[-1] == "EndOfTranscript"
+
+
 def test_two_servers_that_say_nothing_after_terminate_are_believed(running):
     session = running()
     speak(session, 1)

@@ -147,8 +147,8 @@ RULE = Rule(
     title="Keep comments and messages true",
     why=(
         "Comments beside a change that speak of Bearer, Speechmatics or 32-bit floats would be wrong afterwards. Elsewhere in "
-        "a rewritten file the names of the service and of its messages are replaced in comments, docstrings and texts of "
-        "several words. Names in code, such as `class SpeechmaticsClient`, stay, because other files may use them."
+        "a rewritten file the names of the service and of its messages are replaced in comments, docstrings and texts that "
+        "are printed, logged or raised. Any other text may be a key or a file name and stays. Names in code, such as `class SpeechmaticsClient`, stay, because other files may use them."
     ),
     before="# Speechmatics wants a Bearer token",
     after="# AssemblyAI wants the key alone",

@@ -136,8 +136,9 @@ def _is_inside(token: Token, spans: list[tuple[int, int]]) -> bool:
 def _words(plan: Plan, token: Token) -> Iterator[Proposal]:
     for match in _PATTERN.finditer(token.text):
         start = token.start + match.start()
-        if any(change.start <= start < change.end for change in plan.changes):
-            continue  # code in an f-string, which another rule changes
+        is_changed = any(change.start <= start < change.end for change in plan.changes)
+        if is_changed or start in plan.session.source.variables:
+            continue  # code in an f-string
         reason = "the text names what the program uses now"
         yield Change(start, start + len(match.group()), _WORDS[match.group()], reason, "likely")
 

@@ -9,7 +9,7 @@ from migrator.analysis.names import Binding, Function
 from migrator.rules.code import called
 from migrator.rules.rule import Session
 
-_STARTERS = frozenset({"create_task", "ensure_future", "start_soon"})
+_STARTERS = frozenset({"create_task", "ensure_future"})
 _FIRST = "FIRST_COMPLETED"
 
 
@@ -17,13 +17,16 @@ class ReadingOn:
     """The readers of a session, and the tasks that they run in.
 
     Attributes:
-        tasks: variable of a task that reads to the end -> the expression that it is assigned to.
+        loops: reads that go on: in a loop, of the connection or of a function that returns one message.
+        readers: functions that read until the end; `reader_calls` are their calls.
+        started: those of them that run as tasks of their own.
+        tasks: variable of such a task -> the expression that it is assigned to.
+        holders: variables of collections with such a task.
     """
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.names = session.names
-        # Reads that go on: in a loop, of the connection or of a function that returns one message.
         self.loops: list[ast.expr] = []
         self.reader_calls: list[ast.Call] = []
         self.readers: set[Function] = set()
@@ -34,8 +37,7 @@ class ReadingOn:
             if read not in seen:
                 seen.add(read)
                 pending += self._follow(read)
-        starts = [(call, self.names.parents[call]) for call in self.reader_calls]
-        starts = [(call, s) for call, s in starts if isinstance(s, ast.Call) and called(s) in _STARTERS]
+        starts = [(call, self.names.parents[call]) for call in self.reader_calls if self._is_started(call)]
         self.started: set[Function | None] = {self.names.definition(call.func) for call, _ in starts}
         self.tasks = {binding: store for _, start in starts for store, binding in self._kept(start)}
         self.holders: set[Binding] = {
@@ -44,7 +46,6 @@ class ReadingOn:
             if isinstance(display := self.names.parents[node], ast.List | ast.Tuple)
             for _, binding in self._kept(display)
         }
-        """Collections with a task that reads."""
 
     def _follow(self, read: ast.expr) -> list[ast.Call]:
         """Take in one read; the calls of a function that only returns what it reads are reads as well."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -97,6 +98,19 @@ def reasons(result: FileResult) -> str:
 
 
 # Connecting
+
+FOLDER = Path(__file__).parents[3] / "fixtures" / "programs" / "websockets"
+PROGRAMS = sorted(
+    path for path in FOLDER.rglob("*.py") if path.name not in ("native.py", "shim.py", "aiohttp_socket.py")
+)
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: str(path.relative_to(FOLDER)))
+def test_every_program_in_one_file_gets_at_least_the_drop_in(program: Path) -> None:
+    result = migrate_source(program.name, program.read_bytes(), Options())
+    assert result.status in ("native", "shim")
+    assert result.touch_points_left == 0
+
 
 CONNECTORS = [
     ("import websockets", "websockets.connect"),

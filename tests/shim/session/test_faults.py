@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -86,13 +86,12 @@ def converse(send: Callable[[str | bytes], Any], receive: Receive, audio: bytes)
     send(START)
     code = hear_until("RecognitionStarted")
     if code is None:
-        try:
+        # What closes the connection meanwhile is read afterwards.
+        with suppress(OSError, ConnectionClosed, websocket.WebSocketException):
             for start in range(0, len(audio), 1600):
                 send(audio[start : start + 1600])
                 time.sleep(0.05 / SPEED)
             send(END)
-        except (OSError, ConnectionClosed, websocket.WebSocketException):
-            pass  # the reason is read now
         code = hear_until("EndOfTranscript")
     return messages, 1000 if code is None else code
 
@@ -186,7 +185,9 @@ def cells(
                 assert process.stdin is not None
                 assert process.stdout is not None
                 print(url, file=process.stdin, flush=True)
-                return json.loads(process.stdout.readline())[0], None
+                messages, raised = json.loads(process.stdout.readline())
+                assert not raised or "Error" in [message["message"] for message in messages], raised
+                return messages, None
             finally:
                 processes.put(process)
 
@@ -202,10 +203,8 @@ def cells(
                     inner.callback(server.stop)
                     url = redirects.add(str(number), server)
                 else:
-                    url = (
-                        inner.enter_context(open_gateway(SPEED, streaming_url=emulator.url, **choices))
-                        + "/v2"
-                    )
+                    gateway = open_gateway(SPEED, streaming_url=emulator.url, **choices)
+                    url = inner.enter_context(gateway) + "/v2"
                 talk = {"websocket-client": with_websocket_client, "speechmatics-rt": with_rt}.get(
                     client, with_websockets
                 )

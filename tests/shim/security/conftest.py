@@ -215,8 +215,8 @@ def gateway(one_sentence: Scene, tmp_path_factory: pytest.TempPathFactory) -> It
         try:
             yield server
         finally:
-            server.process.terminate()
-            server.process.wait(30)
+            server.process.kill()  # a server that a test has stalled does not heed anything less
+            server.process.wait()
 
 
 @pytest.fixture(scope="session")

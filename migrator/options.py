@@ -23,6 +23,7 @@ class Options:
         ignore: rule ids to leave out among those around the connection.
         shadowed_by: the module of the project's own that ``import shim`` would find in place of the drop-in, as a path;
             empty where there is none.
+        imported_by: another file that imports this one, as a path: the names of the module then stay; empty where none does.
     """
 
     to: Target = "auto"
@@ -32,3 +33,4 @@ class Options:
     select: frozenset[str] | None = None
     ignore: frozenset[str] = frozenset()
     shadowed_by: str = ""
+    imported_by: str = ""

@@ -8,7 +8,10 @@ lies). What the user names is looked at whatever its place or suffix.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
+import re
 import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -49,6 +52,8 @@ NEVER_ENTERED = frozenset(
 _ROOT_MARKS = (".git", ".hg", "pyproject.toml", "setup.cfg", "setup.py")
 _DROP_INS = ("redirect.py", "websocket.py", "protocol")
 BUILD_FOLDERS = frozenset({"build", "dist"})
+_IMPORTS = re.compile(rb"^[ \t]*(?:from|import)\b(?:[^\n(#]*\([^)]*\)|[^\n#]*)", re.MULTILINE)
+_WORDS = re.compile(rb"\w+")
 
 
 class NoSuchPath(Exception):
@@ -63,11 +68,13 @@ class Candidate:
         path: relative to the current directory where it lies below, absolute elsewhere, with ``/``.
         source: its bytes.
         own_shim: a module ``shim`` of the project's own, as a path; empty where there is none.
+        imported_by: another file of the project that imports this one, as a path; empty where none does.
     """
 
     path: str
     source: bytes
     own_shim: str = ""
+    imported_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,13 +102,7 @@ def own_shim(file: str) -> str:
     Looks up to the folder that is marked as the project's, or only beside the file where none is. The drop-ins
     themselves do not count.
     """
-    above = [os.path.dirname(os.path.realpath(file))]
-    while not any(os.path.lexists(os.path.join(above[-1], mark)) for mark in _ROOT_MARKS):
-        parent = os.path.dirname(above[-1])
-        if parent == above[-1]:
-            above = above[:1]
-            break
-        above.append(parent)
+    above = _folders_above(file)
     for folder in above:
         package = os.path.join(folder, "shim")
         module = package + ".py"
@@ -112,6 +113,49 @@ def own_shim(file: str) -> str:
         ):
             return _shown(package)
     return ""
+
+
+def imported_by(file: str) -> str:
+    """Another file of the project that imports this one, as reports name it; empty where none does.
+
+    Goes by the last part of the module's name, so a module of the same name elsewhere in the project counts too.
+    """
+    module, _ = os.path.splitext(os.path.basename(file))
+    if module == "__init__":
+        module = os.path.basename(os.path.dirname(os.path.realpath(file)))
+    importers = _importers(_folders_above(file)[-1]).get(module.encode(), ())
+    return next((_shown(path) for path in importers if path != os.path.realpath(file)), "")
+
+
+@functools.cache
+def _importers(root: str) -> dict[bytes, list[str]]:
+    """Every name in the import statements below a folder, with the first two files where it stands."""
+    found: dict[bytes, list[str]] = {}
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and name not in NEVER_ENTERED | BUILD_FOLDERS
+        )
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            if not name.endswith(".py") or not os.path.isfile(path):
+                continue
+            with contextlib.suppress(OSError), open(path, "rb") as file:
+                for word in {word for line in _IMPORTS.findall(file.read()) for word in _WORDS.findall(line)}:
+                    files = found.setdefault(word, [])
+                    if len(files) < 2:
+                        files.append(os.path.realpath(path))
+    return found
+
+
+def _folders_above(file: str) -> list[str]:
+    """The folder of a file and those above, up to the one that is marked as the project's; its own where none is."""
+    above = [os.path.dirname(os.path.realpath(file))]
+    while not any(os.path.lexists(os.path.join(above[-1], mark)) for mark in _ROOT_MARKS):
+        parent = os.path.dirname(above[-1])
+        if parent == above[-1]:
+            return above[:1]
+        above.append(parent)
+    return above
 
 
 def mentions_speechmatics(source: bytes) -> bool:
@@ -319,7 +363,7 @@ class _Search:
             self.skipped[shown] = "mentions Speechmatics, but .gitignore names it; name it to migrate it"
         else:
             self.scanned += 1
-            self.found[shown] = Candidate(shown, source, own_shim(real))
+            self.found[shown] = Candidate(shown, source, own_shim(real), imported_by(real))
 
 
 def _join(folder: str, name: str) -> str:

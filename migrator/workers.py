@@ -73,7 +73,8 @@ def _in_processes(
 
 def _migrate_one(migrate: Migrate, options: Options, candidate: Candidate) -> FileResult:
     try:
-        return migrate(candidate.path, candidate.source, replace(options, shadowed_by=candidate.own_shim))
+        of_the_file = replace(options, shadowed_by=candidate.own_shim, imported_by=candidate.imported_by)
+        return migrate(candidate.path, candidate.source, of_the_file)
     except Exception as error:
         # A mistake of ours must not cost the user the other files. No message of it: that may hold their source.
         place = traceback.extract_tb(error.__traceback__)[-1]

@@ -22,7 +22,7 @@ _USUAL = {_RATE: DEFAULT_SAMPLE_RATE, _ENCODING: "pcm_s16le"}
 
 def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
     """The dict of connection parameters before the connection, and the start message removed."""
-    yield from _handshake(session)
+    yield from _handshake(session, plan)
     connection, start = session.connection, session.start
     assert connection is not None
     assert start is not None
@@ -150,7 +150,7 @@ def _kept(session: Session, path: str, value: Any) -> Generator[Proposal, None, 
     return text or ""
 
 
-def _handshake(session: Session) -> Iterator[Proposal]:
+def _handshake(session: Session, plan: Plan) -> Iterator[Proposal]:
     """The statements that send StartRecognition go, and the handler that does nothing else."""
     source, names, start, connection = session.source, session.names, session.start, session.connection
     assert start is not None
@@ -181,7 +181,9 @@ def _handshake(session: Session) -> Iterator[Proposal]:
                     return
     if on_open is not None and keyword is not None and not isinstance(on_open, ast.Lambda):
         rest = [s for s in on_open.body if id(s) not in removed and not isinstance(s, ast.Pass | ast.Global)]
-        if all(is_text(statement) for statement in rest) and _only_use(session, on_open, keyword):
+        is_imported = plan.options.imported_by and isinstance(names.parents[on_open], ast.Module)
+        is_empty = all(is_text(statement) for statement in rest) and _only_use(session, on_open, keyword)
+        if is_empty and not is_imported:
             yield keyword_removal(source, connection.call, keyword, reason)
             yield Removal(on_open, "nothing is left to do when the connection opens")
             return

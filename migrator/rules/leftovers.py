@@ -60,7 +60,7 @@ def _is_unused(session: Session, plan: Plan, binding: Binding, gone: set[ast.AST
     names = session.names
     if not binding.loads or not binding.stores or is_mentioned(plan, binding.name):
         return False
-    if isinstance(binding.scope, ast.Module) and is_exported(names, binding.name):
+    if is_seen_outside(plan, binding):
         return False
     for store in binding.stores:
         parent = names.parents[store]
@@ -74,6 +74,13 @@ def _is_unused(session: Session, plan: Plan, binding: Binding, gone: set[ast.AST
         if not all(isinstance(node, _PURE) for node in ast.walk(value)):
             return False
     return all(load in gone or plan.is_removed(load) for load in binding.loads)
+
+
+def is_seen_outside(plan: Plan, binding: Binding) -> bool:
+    """Whether another file may use a name: the module's own names, where it is imported or ``__all__`` has them."""
+    if not isinstance(binding.scope, ast.Module):
+        return False
+    return bool(plan.options.imported_by) or is_exported(plan.session.names, binding.name)
 
 
 def is_exported(names: Names, name: str) -> bool:
@@ -97,7 +104,7 @@ def _entries(session: Session, plan: Plan, binding: Binding, gone: set[ast.AST])
     """Entries of a dict that only StartRecognition read."""
     names, source = session.names, session.source
     value = names.stored_value(binding.stores[0]) if len(binding.stores) == 1 else None
-    if not isinstance(value, ast.Dict) or not binding.loads:
+    if not isinstance(value, ast.Dict) or not binding.loads or is_seen_outside(plan, binding):
         return
     uses: dict[str, list[ast.expr]] = {}
     for load in binding.loads:

@@ -1,0 +1,54 @@
+"""A module that other files of the project import keeps the names that they may use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from migrator.cli import main
+from migrator.project import imported_by
+
+LEGACY = Path(__file__).parents[3] / "fixtures" / "programs" / "guide" / "legacy.py"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose program is the guide's, with a limit of its own."""
+    source = LEGACY.read_text().replace('SESSION_OPTIONS["max_delay"]', "MAX_DELAY")
+    (tmp_path / "captions.py").write_text(
+        source.replace("SESSION_OPTIONS =", "MAX_DELAY = 2.0\nSESSION_OPTIONS =", 1)
+    )
+    (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "tools").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from captions import MAX_DELAY",
+        "import captions",
+        "from .. import captions as c",
+        "from app.captions import (\n    MAX_DELAY,\n)",
+        "from .. import (\n    other,\n    captions,\n)",
+    ],
+)
+def test_names_that_another_file_may_use_stay(project: Path, line: str) -> None:
+    (project / "tools" / "other.py").write_text(line + "\n")
+    assert imported_by("captions.py") == "tools/other.py"
+    assert main(["--write", "captions.py"]) == 0
+    written = (project / "captions.py").read_text()
+    assert "MAX_DELAY = 2.0" in written
+    assert '"max_delay": 2.0' in written
+    assert "streaming.eu.assemblyai.com" in written
+
+
+@pytest.mark.parametrize(
+    "line", ["import json", "# import captions", "captions = 1", "from tools import caption"]
+)
+def test_names_that_nobody_else_uses_go(project: Path, line: str) -> None:
+    (project / "tools" / "other.py").write_text(line + "\n")
+    assert main(["--write", "captions.py"]) == 0
+    assert "MAX_DELAY" not in (project / "captions.py").read_text()

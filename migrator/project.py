@@ -123,7 +123,7 @@ def imported_by(file: str) -> str:
     module, _ = os.path.splitext(os.path.basename(file))
     if module == "__init__":
         module = os.path.basename(os.path.dirname(os.path.realpath(file)))
-    importers = _importers(_folders_above(file)[-1]).get(module.encode(), ())
+    importers = _importers(_folders_above(file)[-1]).get(os.fsencode(module), ())
     return next((_shown(path) for path in importers if path != os.path.realpath(file)), "")
 
 

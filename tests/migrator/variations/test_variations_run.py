@@ -73,6 +73,7 @@ def perform(script: str, folder: Path, scene: Scene) -> Run:
             "ASSEMBLYAI_API_KEY": KEY,
             "SCENE_SOUND": str(scene.sound),
             "SCENE_SPEED": str(SPEED),
+            "PYTHONFAULTHANDLER": "1",
         }
         with subprocess.Popen(
             stage.command(program),
@@ -85,7 +86,11 @@ def perform(script: str, folder: Path, scene: Scene) -> Run:
             if Path(script).parent.name in UNTIL_CTRL_C:
                 emulator.journal.wait_for(has_final, timeout=60)
                 process.send_signal(signal.SIGINT)
-            output, errors = process.communicate(timeout=90)
+            try:
+                output, errors = process.communicate(timeout=90)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGABRT)  # with PYTHONFAULTHANDLER it says where it hangs
+                output, errors = process.communicate()
     return Run(process.returncode, output, errors, emulator)
 
 
@@ -98,7 +103,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, one_sentence: Scene) -> Itera
     """All programs, several at a time: they mostly wait."""
     folder = tmp_path_factory.mktemp("runs")
     every = [*NATIVE, *LEGACY, *SHIM]
-    with ThreadPoolExecutor(12) as pool:
+    with ThreadPoolExecutor(8) as pool:
         results = pool.map(
             lambda script: perform(script, folder / script.replace("/", "-"), one_sentence), every
         )

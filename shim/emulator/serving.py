@@ -137,6 +137,7 @@ class Socket:
         self._writing = asyncio.Lock()
         self._bytes_per_read_second: float | None = None
         self._stalled = False
+        self._ended_writing = False
         self._close_began_by: Literal["client", "server"] | None = None
         self._pump: asyncio.Task[None] | None = None
 
@@ -233,6 +234,7 @@ class Socket:
         self._writer.transport.abort()
 
     def _end_writing(self) -> None:
+        self._ended_writing = True
         # TLS cannot end one direction alone.
         if self._writer.can_write_eof():
             self._writer.write_eof()
@@ -259,6 +261,8 @@ class Socket:
                 if not data:
                     self._end_writing()
                     continue
+                if self._ended_writing:
+                    raise ConnectionResetError("the client went away while this was sent")
                 for part in (bytes([byte]) for byte in data) if "sliced" in self.faults else (data,):
                     self._writer.write(part)
                     await self._writer.drain()

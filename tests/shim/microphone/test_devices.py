@@ -246,14 +246,16 @@ def test_a_signal_handler_may_stop_a_reader_that_waits(plug_in):
     def press_the_key(device):
         reads.append(1)
         if len(reads) == 2:
+            listening.wait(30)  # without the handler the signal would end this process
             signal.pthread_kill(main, signal.SIGUSR1)
         if len(reads) > 2:
             pressed.wait(30)
 
-    pressed = threading.Event()
+    listening, pressed = threading.Event(), threading.Event()
     device.before_read = press_the_key
     source = Microphone()
     before = signal.signal(signal.SIGUSR1, lambda number, frame: (source.stop(), pressed.set()))
+    listening.set()
     try:
         frames = list(source)
     finally:

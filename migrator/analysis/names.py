@@ -530,3 +530,8 @@ def _operate(operator: ast.operator, left: Any, right: Any) -> Any:
     except (TypeError, ValueError, ArithmeticError):
         return UNKNOWN
     return UNKNOWN
+
+
+def keyword_value(call: ast.Call, name: str) -> ast.expr | None:
+    """What a call gives to a keyword argument; None where it does not name it."""
+    return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)

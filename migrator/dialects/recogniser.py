@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
-from migrator.analysis.names import Binding, Names
+from migrator.analysis.names import Binding, Names, keyword_value
 from migrator.analysis.scan import touch_points
 from migrator.analysis.source import Source
 from migrator.dialects.messages import LOG_METHODS, argument_of, read_messages
@@ -254,6 +254,19 @@ class Recogniser(ABC):
         """Whether a method is called where it is named."""
         call = self.names.parents[attribute]
         return isinstance(call, ast.Call) and call.func is attribute
+
+    def limit_of(self, received: ast.Call) -> ast.Call | None:
+        """The call that limits how long a receiving call may wait: ``wait_for`` around it, or its own ``timeout``."""
+        around = self.names.parents[received]
+        if isinstance(around, ast.Call) and received in around.args[:1]:
+            name = (
+                around.func.attr if isinstance(around.func, ast.Attribute) else getattr(around.func, "id", "")
+            )
+            limit = around.args[1] if len(around.args) > 1 else keyword_value(around, "timeout")
+            if name == "wait_for" and limit is not None and self.names.value(limit) is not None:
+                return around
+        limit = received.args[0] if received.args else keyword_value(received, "timeout")
+        return received if limit is not None and self.names.value(limit) is not None else None
 
     def time_limit(self, limited: ast.AST) -> None:
         """Reading fails after some seconds without a message. Speechmatics acknowledges all audio, even of silence."""
@@ -535,6 +548,9 @@ class Recogniser(ABC):
             ):
                 self.session.received.append(call)
                 pending.append(call)
+                limited = self.limit_of(call)
+                if limited is not None and self.loops(call):
+                    self.time_limit(limited)
         for loop in ast.walk(self.source.tree):
             if (
                 isinstance(loop, ast.For | ast.AsyncFor)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrator.analysis.names import UNKNOWN, Binding
+from migrator.analysis.names import UNKNOWN, Binding, keyword_value
 from migrator.rules import framing
 from migrator.rules.code import called, insert_after, is_placeholder, replace, visible
 from migrator.rules.rule import Change, Need, Note, Obstacle, Plan, Proposal, Rule, Session
@@ -58,7 +58,11 @@ def _capture(session: Session, call: ast.Call, data: ast.expr) -> Capture | Obst
     if reading is not None:
         method, length = reading
         opened = names.resolve(method.value)
-        if method.attr == "read" and isinstance(opened, ast.Call) and _keyword(opened, "format") is not None:
+        if (
+            method.attr == "read"
+            and isinstance(opened, ast.Call)
+            and keyword_value(opened, "format") is not None
+        ):
             return Capture(opened, length, 1)
         if method.attr == "read" and _is_open(session, method.value, "open"):
             return _paced(session, call, Capture(None, length, 2))
@@ -134,11 +138,11 @@ def _callback_parameter(session: Session, data: ast.Name) -> Capture | None:
     """``def callback(in_data, frame_count, ...)`` of a PyAudio stream."""
     names = session.names
     for node in ast.walk(session.source.tree):
-        callback = _keyword(node, "stream_callback") if isinstance(node, ast.Call) else None
+        callback = keyword_value(node, "stream_callback") if isinstance(node, ast.Call) else None
         if callback is None or not isinstance(node, ast.Call):
             continue
         function = names.definition(callback)
-        frames = _keyword(node, "frames_per_buffer")
+        frames = keyword_value(node, "frames_per_buffer")
         parameters = names.parameters(function) if function is not None else []
         if (
             frames is not None
@@ -147,10 +151,6 @@ def _callback_parameter(session: Session, data: ast.Name) -> Capture | None:
         ):
             return Capture(node, frames, 1)
     return None
-
-
-def _keyword(call: ast.Call, name: str) -> ast.expr | None:
-    return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
 
 
 def _field(session: Session, name: str) -> ast.expr | None:
@@ -183,8 +183,8 @@ def _formats(session: Session) -> Iterator[Proposal]:
 
 def _format(session: Session, opened: ast.Call, encoding: object) -> Iterator[Proposal]:
     names, source = session.names, session.source
-    chosen = _keyword(opened, "format")
-    channels = _keyword(opened, "channels")
+    chosen = keyword_value(opened, "format")
+    channels = keyword_value(opened, "channels")
     if chosen is None:
         yield Obstacle(opened.lineno, "the sample format of the microphone is not in sight")
         return
@@ -292,7 +292,7 @@ def _chunks(session: Session) -> Iterator[Proposal]:
         if isinstance(capture, Obstacle):
             continue
         if capture.opened is not None:
-            opened_rate = _keyword(capture.opened, "rate")
+            opened_rate = keyword_value(capture.opened, "rate")
             if opened_rate is None or not _same(session, opened_rate, rate):
                 yield Obstacle(
                     capture.opened.lineno, "the microphone's rate and the one of StartRecognition may differ"
@@ -407,7 +407,7 @@ def _known_length(session: Session, capture: Capture, frames: int, length: float
 
 def _other_lengths(session: Session, capture: Capture, node: ast.expr) -> list[ast.expr]:
     """The buffer of the microphone, where it has the same length by a literal of its own."""
-    buffer = _keyword(capture.opened, "frames_per_buffer") if capture.opened else None
+    buffer = keyword_value(capture.opened, "frames_per_buffer") if capture.opened else None
     resolved = session.names.resolve(buffer) if buffer is not None else None
     same = resolved is not None and resolved is not node and isinstance(resolved, ast.Constant)
     return (

@@ -236,13 +236,23 @@ def test_two_libraries_that_connect_get_both_drop_ins() -> None:
     "receive",
     [
         "while True:\n    event = json.loads(await ws.recv())\n    if event['message'] == 'EndOfTranscript':\n        break",
-        "while True:\n    event = json.loads(await asyncio.wait_for(ws.recv(), 5))\n    print(event['message'])",
+        "while True:\n    event = json.loads(await asyncio.wait_for(ws.recv(), None))\n    print(event['message'])",
+        "while True:\n    try:\n        event = json.loads(await asyncio.wait_for(ws.recv(), 5))\n"
+        "    except TimeoutError:\n        continue\n    print(event['message'])",
         "async for raw in ws:\n    if isinstance(raw, bytes):\n        continue\n    print(json.loads(raw)['message'])",
     ],
 )
 def test_every_way_to_receive_is_followed(receive: str) -> None:
     after = rewritten(receive=receive)
     assert "['type']" in after or "['type']" in after.replace('"', "'")
+
+
+@pytest.mark.parametrize(
+    "limit", ["asyncio.wait_for(ws.recv(), 5)", "asyncio.wait_for(ws.recv(), timeout=30)"]
+)
+def test_a_limit_of_the_silence_prevents_the_rewrite(limit: str) -> None:
+    receive = f"while True:\n    event = json.loads(await {limit})\n    print(event['message'])"
+    assert "limited in time" in refused(receive=receive)
 
 
 def test_a_function_that_returns_messages_is_followed() -> None:

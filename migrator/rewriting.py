@@ -112,7 +112,7 @@ def _replace(
         if pieces and _replace(source, module, inner, pieces, found):
             left -= sum(max(piece.end - piece.start, 1) for piece in pieces)
     if left:
-        statements = _statements(source, module, region, changes)
+        statements = _statements(source, module, region, changes) if region.node else None
         if region.node is None or statements is None:
             return False
         found = {region.node: statements}

@@ -262,10 +262,10 @@ class Recogniser(ABC):
             name = (
                 around.func.attr if isinstance(around.func, ast.Attribute) else getattr(around.func, "id", "")
             )
-            limit = around.args[1] if len(around.args) > 1 else keyword_value(around, "timeout")
+            limit = argument(around, 1, "timeout")
             if name == "wait_for" and limit is not None and self.names.value(limit) is not None:
                 return around
-        limit = received.args[0] if received.args else keyword_value(received, "timeout")
+        limit = argument(received, 0, "timeout")
         return received if limit is not None and self.names.value(limit) is not None else None
 
     def time_limit(self, limited: ast.AST) -> None:
@@ -639,7 +639,7 @@ def argument(call: ast.Call, index: int, name: str) -> ast.expr | None:
     if index < len(call.args):
         found = call.args[index]
         return None if isinstance(found, ast.Starred) else found
-    return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
+    return keyword_value(call, name)
 
 
 def _is_constant(statement: ast.stmt) -> bool:

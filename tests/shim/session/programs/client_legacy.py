@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+import threading
 import time
 
 from speechmatics.client import WebsocketClient
@@ -14,6 +15,11 @@ client = WebsocketClient(
 )
 
 
+FORCE_SECONDS = 1.5  # in the middle of the first turn; the rest of the sound follows what is sent then
+forced = threading.Event()
+forcing = None
+
+
 class Paced:
     """Sound at so many times the pace at which it was spoken."""
 
@@ -22,18 +28,21 @@ class Paced:
 
     def read(self, size):
         time.sleep(size / 32000 / self.speed)
+        if options["force"] and self.file.tell() >= FORCE_SECONDS * 32000 and not forced.wait(60):
+            raise TimeoutError("nothing was heard of the sound until then")
         return self.file.read(size)
 
 
-forced = False
+async def force():
+    await client.send_message("ForceEndOfUtterance")
+    forced.set()
 
 
 def hear(message):
-    global forced
+    global forcing
     print(json.dumps(message), flush=True)
-    if options["force"] and not forced and message.get("results"):
-        forced = True
-        asyncio.get_running_loop().create_task(client.send_message("ForceEndOfUtterance"))
+    if options["force"] and forcing is None and message.get("results"):
+        forcing = asyncio.get_running_loop().create_task(force())
 
 
 client.add_event_handler("all", hear)

@@ -13,6 +13,7 @@ from speechmatics.rt import (
     TranscriptionConfig,
 )
 
+FORCE_SECONDS = 1.5  # in the middle of the first turn; the rest of the sound follows what is sent then
 options = json.loads(sys.argv[1])
 
 
@@ -45,8 +46,9 @@ async def main():
                 while piece := sound.read(1600):
                     await client.send_audio(piece)
                     await asyncio.sleep(0.05 / options["speed"])
-                    if options["force"] and spoken.is_set():
+                    if options["force"] and sound.tell() >= FORCE_SECONDS * 32000:
                         options["force"] = False
+                        await asyncio.wait_for(spoken.wait(), 60)
                         await client.force_end_of_utterance()
                 await client.stop_session()
             else:

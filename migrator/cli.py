@@ -257,12 +257,15 @@ def _rule_names(lists: Sequence[str]) -> frozenset[str]:
 
 
 def _migrate_paths(request: argparse.Namespace, apply: str) -> int:
+    from migrator import workers
+
     options = _options(request)
+    jobs = request.jobs or workers.default_jobs()
     try:
-        candidates = project.find(request.paths, request.exclude)
+        candidates = project.find(request.paths, request.exclude, jobs)
     except project.NoSuchPath as error:
         raise _Refusal(str(error)) from None
-    result = _migrate(candidates, options, request.jobs)
+    result = _migrate(candidates, options, jobs)
     refusal = _refusal_to_write(result) if request.write and not request.allow_dirty else None
     mode: Mode = "check" if request.check else "preview"
     if request.write:
@@ -277,16 +280,13 @@ def _migrate_paths(request: argparse.Namespace, apply: str) -> int:
     return status
 
 
-def _migrate(candidates: project.Candidates, options: Options, jobs: int | None) -> Result:
+def _migrate(candidates: project.Candidates, options: Options, jobs: int) -> Result:
     migrated = candidates.migrated
     files = [FileResult(path, "error", error=reason) for path, reason in candidates.errors]
     if candidates.files:
         from migrator import engine, workers
 
-        results = workers.migrate_all(
-            engine.migrate_source, candidates.files, options, jobs or workers.default_jobs()
-        )
-        for file in results:
+        for file in workers.migrate_all(engine.migrate_source, candidates.files, options, jobs):
             if file.status == "unchanged" and not file.touch_points and not file.findings:
                 migrated += project.uses_assemblyai(file.before)
             else:

@@ -2,8 +2,9 @@
 
 A folder is walked with ``os.scandir`` and its Python files are searched as bytes: a project without Speechmatics
 costs little more than reading it. Left out are version control, virtual environments, installed packages, caches,
-build folders, what ``.gitignore`` names, submodules, and every symbolic link (what lies in the tree is found where it
-lies). What the user names is looked at whatever its place or suffix.
+what ``.gitignore`` names, and every symbolic link (what lies in the tree is found where it lies). Left alone, but named
+where they mention Speechmatics, are build folders, other people's sources, submodules and generated files. What the
+user names is looked at whatever its place or suffix.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import functools
 import os
 import re
 import stat
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from migrator import sieve
 
 # Searched as bytes, so each costs time on every file: words that no legacy program can do without.
 SPEECHMATICS_MARKS = (
@@ -25,7 +28,7 @@ SPEECHMATICS_MARKS = (
     b"AddTranscript",
     b"AddPartialTranscript",
 )
-ASSEMBLYAI_MARKS = (b"assemblyai.com", b"from shim")
+ASSEMBLYAI_MARK = b"assemblyai.com"
 
 SUFFIXES = (".py", ".pyw")
 NEVER_ENTERED = frozenset(
@@ -52,6 +55,16 @@ NEVER_ENTERED = frozenset(
 _ROOT_MARKS = (".git", ".hg", "pyproject.toml", "setup.cfg", "setup.py")
 _DROP_INS = ("redirect.py", "websocket.py", "protocol")
 BUILD_FOLDERS = frozenset({"build", "dist"})
+VENDOR_FOLDERS = frozenset({"_vendor", "third_party", "vendor", "vendored"})
+_GENERATED_NAMES = ("_pb2.py", "_pb2_grpc.py")
+_GENERATED = re.compile(rb"^#.*(?:@generated\b|\bgenerated\b.*\bDO NOT EDIT\b)", re.MULTILINE | re.IGNORECASE)
+_HEADER = 2_000
+"""Bytes at the beginning of a file that may say that it is generated."""
+
+_AT_ONCE = 8_192
+"""Files that are found before they are read: what is known of them is all in memory."""
+
+_NOTHING, _ASSEMBLYAI, _SPEECHMATICS = range(3)
 _IMPORTS = re.compile(rb"^[ \t]*(?:from|import)\b(?:[^\n(#]*\([^)]*\)|[^\n#]*)", re.MULTILINE)
 _WORDS = re.compile(rb"\w+")
 
@@ -165,16 +178,30 @@ def mentions_speechmatics(source: bytes) -> bool:
 
 def uses_assemblyai(source: bytes) -> bool:
     """Whether this source names AssemblyAI's hosts, or a drop-in."""
-    return any(mark in source for mark in ASSEMBLYAI_MARKS)
+    return ASSEMBLYAI_MARK in source or b"from shim" in source
 
 
-def find(paths: Sequence[str], excludes: Sequence[str] = ()) -> Candidates:
+def is_generated(name: str, source: bytes) -> bool:
+    """Whether a program wrote this file, by its name or by what its first lines say."""
+    return name.endswith(_GENERATED_NAMES) or _GENERATED.search(source[:_HEADER]) is not None
+
+
+def _judge(source: bytes) -> int:
+    # Each mark is searched in every file of a project, so there is no other one.
+    for mark in SPEECHMATICS_MARKS:
+        if mark in source:
+            return _SPEECHMATICS
+    return _ASSEMBLYAI if ASSEMBLYAI_MARK in source else _NOTHING
+
+
+def find(paths: Sequence[str], excludes: Sequence[str] = (), jobs: int = 1) -> Candidates:
     """Search files and folders.
 
     Args:
         paths: as typed on the command line.
         excludes: patterns as in ``.gitignore``, relative to the current directory; they do not touch what
             ``paths`` names.
+        jobs: how many processes at most.
 
     Raises:
         NoSuchPath: one of the paths does not exist. Nothing was searched then.
@@ -185,13 +212,13 @@ def find(paths: Sequence[str], excludes: Sequence[str] = ()) -> Candidates:
         raise NoSuchPath("no such path: " + ", ".join(path or "''" for path in missing))
     if dangling:
         raise NoSuchPath("a symbolic link without a target: " + ", ".join(dangling))
-    search = _Search(excludes=_patterns(excludes) if excludes else None)
-    for path in paths:
-        shown = _shown(path)
+    search = _Search(excludes=_patterns(excludes) if excludes else None, jobs=jobs)
+    # Files first: what is named is looked at, also where a folder that holds it would leave it out.
+    for path in sorted(paths, key=os.path.isdir):
         if os.path.isdir(path):
-            search.folder(path, shown)
+            search.folder(path, _shown(path))
         else:
-            search.named_file(path, shown)
+            search.named_file(path, _shown(path))
     return search.candidates()
 
 
@@ -237,20 +264,33 @@ class _Ignores:
 
 @dataclass(frozen=True)
 class _Folder:
-    """A folder to look into: how to open it, how reports name it, where it really is."""
+    """A folder to look into.
+
+    Attributes:
+        path: opens it.
+        shown: how reports name it.
+        real: where it really is.
+        ignores: what is ignored in it.
+        in_work_tree: whether it lies in a git work tree.
+        left_alone: itself or a folder above, as reports name it, and why nothing in it is migrated; empty where all is.
+    """
 
     path: str
     shown: str
     real: str
     ignores: _Ignores
     in_work_tree: bool
+    left_alone: tuple[str, str] | tuple[()] = ()
 
 
 @dataclass
 class _Search:
     excludes: Any
+    jobs: int
     found: dict[str, Candidate] = field(default_factory=dict)
-    seen: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
+    entered: set[str] = field(default_factory=set)
+    unread: list[tuple[str, str, _Folder]] = field(default_factory=list)
     scanned: int = 0
     migrated: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
@@ -277,17 +317,32 @@ class _Search:
         if os.path.splitext(path)[1] not in ("", *SUFFIXES) and not _has_python_shebang(path):
             self.skipped[shown] = "not Python: no .py or .pyw at its end and no Python in its first line"
             return
-        self._read(path, shown, os.path.realpath(path), _Ignores())
+        real = os.path.realpath(path)
+        if real in self.named:
+            return
+        self.named.add(real)
+        source = self._source(path, shown)
+        if source is not None:
+            judgement = _judge(source)
+            self.scanned += 1
+            self.migrated += judgement == _ASSEMBLYAI
+            if judgement == _SPEECHMATICS:
+                self._take(shown, real, source)
 
     def folder(self, path: str, shown: str) -> None:
         real = os.path.realpath(path)
         ignores, in_work_tree = _ignores_above(real)
         pending = [_Folder(path, shown, real, ignores, in_work_tree)]
         while pending:
-            pending.extend(self._look_into(pending.pop(), real))
+            folder = pending.pop()
+            if folder.real not in self.entered:
+                self.entered.add(folder.real)
+                pending.extend(self._look_into(folder, real))
+            if len(self.unread) >= _AT_ONCE or not pending:
+                self._read()
 
     def _look_into(self, folder: _Folder, root: str) -> list[_Folder]:
-        """Read the files of one folder; the folders in it that are to be looked into."""
+        """Note the files of one folder; the folders in it that are to be looked into."""
         try:
             with os.scandir(folder.path) as iterator:
                 entries = list(iterator)
@@ -297,42 +352,49 @@ class _Search:
         names = {entry.name for entry in entries}
         is_root = folder.real == root
         if not is_root and "pyvenv.cfg" in names:
+            self._note_environment(folder)
             return []
-        ignores = folder.ignores
-        in_work_tree = folder.in_work_tree
         if ".git" in names:
-            if not is_root and in_work_tree:
-                self.skipped[folder.shown] = "a git repository inside another; run migrate there"
-                return []
-            in_work_tree = True
-            ignores = _of_repository(folder.real)
+            folder = replace(folder, ignores=_of_repository(folder.real))
+            if folder.in_work_tree and not is_root:
+                reason = "a git repository inside another; run migrate there"
+                folder = replace(folder, left_alone=(folder.shown, reason))
+            folder = replace(folder, in_work_tree=True)
         if ".gitignore" in names:
-            ignores = ignores.with_file(folder.real, os.path.join(folder.path, ".gitignore"))
+            file = os.path.join(folder.path, ".gitignore")
+            folder = replace(folder, ignores=folder.ignores.with_file(folder.real, file))
 
         inner: list[_Folder] = []
         for entry in entries:
-            shown = _join(folder.shown, entry.name)
-            real = os.path.join(folder.real, entry.name)
             is_python = entry.name.endswith(SUFFIXES)
             if entry.is_symlink():
                 if is_python or os.path.isdir(entry.path):
-                    self._note_link(entry.path, shown, root)
+                    self._note_link(entry.path, _join(folder.shown, entry.name), root)
             elif entry.is_dir(follow_symlinks=False):
-                if self._enters(entry.name, shown, real, ignores):
-                    inner.append(_Folder(entry.path, shown, real, ignores, in_work_tree))
-            elif is_python and entry.is_file(follow_symlinks=False) and not self._excluded(shown):
-                self._read(entry.path, shown, real, ignores)
+                inner.extend(self._entered(entry, folder))
+            elif (
+                is_python
+                and entry.is_file(follow_symlinks=False)
+                and not (self.excludes is not None and self._excluded(_join(folder.shown, entry.name)))
+            ):
+                self.unread.append((entry.path, entry.name, folder))
         return inner
 
-    def _enters(self, name: str, shown: str, real: str, ignores: _Ignores) -> bool:
+    def _entered(self, entry: os.DirEntry[str], folder: _Folder) -> Iterator[_Folder]:
+        """The folder of an entry, if it is to be looked into."""
+        name, shown, real = entry.name, _join(folder.shown, entry.name), os.path.join(folder.real, entry.name)
         if name in NEVER_ENTERED or name.endswith(".egg-info"):
-            return False
-        if self._excluded(shown + "/") or ignores.match(real + os.sep):
-            return False
-        if name in BUILD_FOLDERS:
-            self.skipped[shown] = "a build folder; name it to look into it"
-            return False
-        return True
+            if os.path.lexists(os.path.join(entry.path, "pyvenv.cfg")):
+                self._note_environment(replace(folder, path=entry.path, shown=shown))
+            return
+        if self._excluded(shown + "/") or folder.ignores.match(real + os.sep):
+            return
+        left_alone = folder.left_alone
+        if not left_alone and name in BUILD_FOLDERS:
+            left_alone = (shown, "a build folder; name it to look into it")
+        elif not left_alone and name in VENDOR_FOLDERS:
+            left_alone = (shown, "other people's sources; name it to look into it")
+        yield _Folder(entry.path, shown, real, folder.ignores, folder.in_work_tree, left_alone)
 
     def _excluded(self, shown: str) -> bool:
         return self.excludes is not None and self.excludes.match_file(shown.lstrip("/"))
@@ -344,26 +406,66 @@ class _Search:
         elif os.path.commonpath((root, target)) != root:
             self.skipped[shown] = "a symbolic link out of the tree; name it to follow it"
 
-    def _read(self, path: str, shown: str, real: str, ignores: _Ignores) -> None:
-        if real in self.seen:
+    def _note_environment(self, folder: _Folder) -> None:
+        """Name a virtual environment in which a package of Speechmatics is installed."""
+        if folder.left_alone:
             return
-        self.seen.add(real)
-        try:
-            with open(path, "rb", buffering=0) as file:
-                source = file.readall()
-        except OSError as error:
-            if not ignores.match(real):
-                self.errors[shown] = _cannot("be read", error)
+        import glob
+
+        packages = set()
+        for pattern in ("lib/python*/site-packages", "Lib/site-packages"):
+            for found in glob.glob(
+                os.path.join(glob.escape(folder.path), pattern, "speechmatics*.dist-info")
+            ):
+                packages.add(os.path.basename(found).partition("-")[0].replace("_", "-"))
+        if packages:
+            self.skipped[folder.shown] = f"a virtual environment with {', '.join(sorted(packages))}"
+
+    def _read(self) -> None:
+        """Search the files that were noted."""
+        files, self.unread = self.unread, []
+        if self.named:
+            files = [file for file in files if os.path.join(file[2].real, file[1]) not in self.named]
+        judgements = sieve.sift([path for path, _, _ in files], _judge, self.jobs)
+        for (path, name, folder), judgement in zip(files, judgements, strict=True):
+            if judgement in (_SPEECHMATICS, sieve.UNREADABLE):
+                self._look_at(path, name, folder)
+            elif not folder.left_alone:
+                self.scanned += 1
+                self.migrated += judgement == _ASSEMBLYAI
+
+    def _look_at(self, path: str, name: str, folder: _Folder) -> None:
+        """Decide what is to be done with a file that mentions Speechmatics, or that could not be read."""
+        shown, real = _join(folder.shown, name), os.path.join(folder.real, name)
+        # Asked only now: patterns cost more than the search for the marks.
+        is_ignored = folder.ignores.match(real)
+        source = self._source(path, "" if is_ignored or folder.left_alone else shown)
+        if source is None:
             return
-        if not mentions_speechmatics(source):
-            self.scanned += 1
-            self.migrated += uses_assemblyai(source)
-        elif ignores.match(real):
-            # Asked only of files with a hit: patterns cost more than the search for the marks.
+        if folder.left_alone:
+            if not is_ignored:
+                where, reason = folder.left_alone
+                self.skipped[where] = reason
+        elif is_ignored:
             self.skipped[shown] = "mentions Speechmatics, but .gitignore names it; name it to migrate it"
+        elif is_generated(name, source):
+            self.skipped[shown] = "mentions Speechmatics, but is generated; change what it is made from"
         else:
             self.scanned += 1
-            self.found[shown] = Candidate(shown, source, own_shim(real), imported_by(real))
+            self._take(shown, real, source)
+
+    def _source(self, path: str, shown: str) -> bytes | None:
+        """The bytes of a file; None if it cannot be read, which is an error of `shown` unless that is empty."""
+        try:
+            with open(path, "rb", buffering=0) as file:
+                return file.readall()
+        except OSError as error:
+            if shown:
+                self.errors[shown] = _cannot("be read", error)
+            return None
+
+    def _take(self, shown: str, real: str, source: bytes) -> None:
+        self.found[shown] = Candidate(shown, source, own_shim(real), imported_by(real))
 
 
 def _join(folder: str, name: str) -> str:

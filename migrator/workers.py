@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -77,6 +76,8 @@ def _migrate_one(migrate: Migrate, options: Options, candidate: Candidate) -> Fi
         return migrate(candidate.path, candidate.source, of_the_file)
     except Exception as error:
         # A mistake of ours must not cost the user the other files. No message of it: that may hold their source.
+        import traceback
+
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{type(error).__name__} in {os.path.basename(place.filename)}:{place.lineno}"
         return FileResult(

@@ -284,9 +284,11 @@ def _migrate(candidates: project.Candidates, options: Options, jobs: int) -> Res
     migrated = candidates.migrated
     files = [FileResult(path, "error", error=reason) for path, reason in candidates.errors]
     if candidates.files:
-        from migrator import engine, workers
+        from migrator import engine, grouping, workers
 
-        for file in workers.migrate_all(engine.migrate_source, candidates.files, options, jobs):
+        groups = grouping.grouped(candidates.files)
+        results = workers.migrate_all(engine.migrate_group, groups, options, jobs)
+        for file in results:
             if file.status == "unchanged" and not file.touch_points and not file.findings:
                 migrated += project.uses_assemblyai(file.before)
             else:

@@ -1,43 +1,79 @@
-"""One source in, its result out: facts, decision, edits applied once, and the result analysed again."""
+"""A group of files in, their results out: facts, decision, edits applied once, and the result analysed again."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import replace
 
 from migrator import unit
+from migrator.analysis.modules import Tree
 from migrator.analysis.scan import TouchPoint, residue, touch_points
 from migrator.analysis.source import Source, SourceError
 from migrator.dialects import others, raw
 from migrator.dialects.session import Session
 from migrator.edits import Obstacle, OverlapError, apply
+from migrator.grouping import Group, grouped_in
 from migrator.options import Options
+from migrator.project import Candidate, mentions_speechmatics
 from migrator.result import Edit, FileResult, Finding, Status
 from migrator.rules import drop_in, other
 from migrator.unit import Rewrite
 
 
-def migrate_source(path: str, source: bytes, options: Options) -> FileResult:
-    """What becomes of one file.
+def migrate_group(group: Group, options: Options) -> list[FileResult]:
+    """What becomes of candidates that may have something to do with each other: one result for each, in their order.
 
-    Never raises because of what the file holds: what cannot be decoded, parsed or kept byte for byte is a result of
+    Never raises because of what a file holds: what cannot be decoded, parsed or kept byte for byte is a result of
     status ``error`` with line and column; what cannot be rewritten with certainty gets the drop-in or a finding.
+    """
+    return [_migrate_file(group, candidate, options) for candidate in group.files]
+
+
+def migrate_source(path: str, source: bytes, options: Options) -> FileResult:
+    """What becomes of one file that belongs to no project; see `migrate_group`.
 
     Args:
         path: as it is to be shown.
         source: the bytes of the file.
     """
+    [result] = migrate_group(Group((Candidate(path, source),)), options)
+    return result
+
+
+def migrate_project(sources: Mapping[str, bytes], options: Options) -> dict[str, FileResult]:
+    """What becomes of a project that is only in memory: its Python files by path, relative to it.
+
+    Returns:
+        The results of the files that mention Speechmatics, by path.
+    """
+    candidates = [
+        Candidate(path, source, real=path)
+        for path, source in sorted(sources.items())
+        if mentions_speechmatics(source)
+    ]
+    groups = grouped_in(Tree.of(sources), candidates)
+    return {result.path: result for group in groups for result in migrate_group(group, options)}
+
+
+def _migrate_file(group: Group, candidate: Candidate, options: Options) -> FileResult:
+    path, data = candidate.path, candidate.source
     try:
-        return _migrate(path, Source(source), source, options)
+        options = replace(
+            options,
+            shadowed_by=candidate.own_shim or options.shadowed_by,
+            used_outside=group.tree.used_names(candidate.real),
+        )
+        return _migrate(path, Source(data), data, options)
     except SourceError as error:
-        return FileResult(path, "error", before=source, after=source, error=str(error))
+        return FileResult(path, "error", before=data, after=data, error=str(error))
     except RecursionError:
         return FileResult(
-            path, "error", before=source, after=source, error="line 1: nested too deeply to be analysed"
+            path, "error", before=data, after=data, error="line 1: nested too deeply to be analysed"
         )
     except Exception as error:  # a fault of the rules must neither stop the other files nor touch this one
         message = f"line 1: migrate itself failed here and changed nothing ({error!r}); please report it"
-        return FileResult(path, "error", before=source, after=source, error=message)
+        return FileResult(path, "error", before=data, after=data, error=message)
 
 
 def _migrate(path: str, source: Source, data: bytes, options: Options) -> FileResult:

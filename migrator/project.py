@@ -9,8 +9,6 @@ user names is looked at whatever its place or suffix.
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import os
 import re
 import stat
@@ -65,8 +63,6 @@ _AT_ONCE = 8_192
 """Files that are found before they are read: what is known of them is all in memory."""
 
 _NOTHING, _ASSEMBLYAI, _SPEECHMATICS = range(3)
-_IMPORTS = re.compile(rb"^[ \t]*(?:from|import)\b(?:[^\n(#]*\([^)]*\)|[^\n#]*)", re.MULTILINE)
-_WORDS = re.compile(rb"\w+")
 
 
 class NoSuchPath(Exception):
@@ -81,13 +77,15 @@ class Candidate:
         path: relative to the current directory where it lies below, absolute elsewhere, with ``/``.
         source: its bytes.
         own_shim: a module ``shim`` of the project's own, as a path; empty where there is none.
-        imported_by: another file of the project that imports this one, as a path; empty where none does.
+        real: where it really is; empty for a source that is in no file.
+        root: the folder of its project, also where it really is; empty where it has none.
     """
 
     path: str
     source: bytes
     own_shim: str = ""
-    imported_by: str = ""
+    real: str = ""
+    root: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,44 +118,24 @@ def own_shim(file: str) -> str:
         package = os.path.join(folder, "shim")
         module = package + ".py"
         if os.path.isfile(module) and os.path.realpath(file) != os.path.realpath(module):
-            return _shown(module)
+            return shown_path(module)
         if os.path.isfile(os.path.join(package, "__init__.py")) and not all(
             os.path.lexists(os.path.join(package, name)) for name in _DROP_INS
         ):
-            return _shown(package)
+            return shown_path(package)
     return ""
 
 
-def imported_by(file: str) -> str:
-    """Another file of the project that imports this one, as reports name it; empty where none does.
-
-    Goes by the last part of the module's name, so a module of the same name elsewhere in the project counts too.
-    """
-    module, _ = os.path.splitext(os.path.basename(file))
-    if module == "__init__":
-        module = os.path.basename(os.path.dirname(os.path.realpath(file)))
-    importers = _importers(_folders_above(file)[-1]).get(os.fsencode(module), ())
-    return next((_shown(path) for path in importers if path != os.path.realpath(file)), "")
+def is_never_entered(name: str) -> bool:
+    """Whether a folder of this name holds nothing that the project itself has written."""
+    return name.startswith(".") or name in NEVER_ENTERED | BUILD_FOLDERS
 
 
-@functools.cache
-def _importers(root: str) -> dict[bytes, list[str]]:
-    """Every name in the import statements below a folder, with the first two files where it stands."""
-    found: dict[bytes, list[str]] = {}
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and name not in NEVER_ENTERED | BUILD_FOLDERS
-        )
-        for name in sorted(names):
-            path = os.path.join(folder, name)
-            if not name.endswith(".py") or not os.path.isfile(path):
-                continue
-            with contextlib.suppress(OSError), open(path, "rb") as file:
-                for word in {word for line in _IMPORTS.findall(file.read()) for word in _WORDS.findall(line)}:
-                    files = found.setdefault(word, [])
-                    if len(files) < 2:
-                        files.append(os.path.realpath(path))
-    return found
+def _project_of(file: str, searched: str) -> str:
+    """The folder of a file's project: the marked one around it, else the folder that was searched."""
+    above = _folders_above(file)
+    is_marked = any(os.path.lexists(os.path.join(above[-1], mark)) for mark in _ROOT_MARKS)
+    return above[-1] if is_marked else searched
 
 
 def _folders_above(file: str) -> list[str]:
@@ -216,13 +194,13 @@ def find(paths: Sequence[str], excludes: Sequence[str] = (), jobs: int = 1) -> C
     # Files first: what is named is looked at, also where a folder that holds it would leave it out.
     for path in sorted(paths, key=os.path.isdir):
         if os.path.isdir(path):
-            search.folder(path, _shown(path))
+            search.folder(path, shown_path(path))
         else:
-            search.named_file(path, _shown(path))
+            search.named_file(path, shown_path(path))
     return search.candidates()
 
 
-def _shown(path: str) -> str:
+def shown_path(path: str) -> str:
     """The path as reports name it; it opens the same file."""
     # "link/../x" is not "x": only the file system knows where ".." leads.
     absolute = os.path.realpath(path) if ".." in path.split(os.sep) else os.path.abspath(path)
@@ -287,6 +265,7 @@ class _Folder:
 class _Search:
     excludes: Any
     jobs: int
+    roots: list[str] = field(default_factory=list)
     found: dict[str, Candidate] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)
     entered: set[str] = field(default_factory=set)
@@ -331,6 +310,7 @@ class _Search:
 
     def folder(self, path: str, shown: str) -> None:
         real = os.path.realpath(path)
+        self.roots.append(real)
         ignores, in_work_tree = _ignores_above(real)
         pending = [_Folder(path, shown, real, ignores, in_work_tree)]
         while pending:
@@ -465,7 +445,9 @@ class _Search:
             return None
 
     def _take(self, shown: str, real: str, source: bytes) -> None:
-        self.found[shown] = Candidate(shown, source, own_shim(real), imported_by(real))
+        searched = next((root for root in self.roots if real.startswith(os.path.join(root, ""))), "")
+        root = _project_of(real, searched or os.path.dirname(real))
+        self.found[shown] = Candidate(shown, source, own_shim(real), real, root)
 
 
 def _join(folder: str, name: str) -> str:

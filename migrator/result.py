@@ -55,6 +55,8 @@ class FileResult:
         after: the bytes it should have; equal to ``before`` where nothing changes.
         edits: in order of line.
         findings: in order of line.
+        unit: the file that opens the connection to which this file belongs, as a path; empty for that file itself, and
+            for a file that belongs to none.
         touch_points: places in the old source that mention Speechmatics, counted by a scan independent of the rules.
         touch_points_left: how many of them need a person (no rule took them).
         error: one line without the path, such as ``line 3, column 7: invalid syntax``; empty unless status is ``error``.
@@ -69,6 +71,7 @@ class FileResult:
     touch_points: int = 0
     touch_points_left: int = 0
     error: str = ""
+    unit: str = ""
 
     @property
     def changed(self) -> bool:

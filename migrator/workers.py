@@ -1,4 +1,4 @@
-"""Runs the engine over the candidates, in this process or in several."""
+"""Runs the engine over groups of candidates, in this process or in several."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 
+from migrator.grouping import Group
 from migrator.options import Options
-from migrator.project import Candidate
 from migrator.result import FileResult
 
 # Up to here, starting processes takes longer than it saves.
 WORTH_PROCESSES = 20
 
-Migrate = Callable[[str, bytes, Options], FileResult]
+Migrate = Callable[[Group, Options], list[FileResult]]
 
 
 def default_jobs() -> int:
@@ -24,42 +23,51 @@ def default_jobs() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def migrate_all(
-    migrate: Migrate, candidates: Sequence[Candidate], options: Options, jobs: int
-) -> list[FileResult]:
-    """The results in the order of the candidates.
+def migrate_all(migrate: Migrate, groups: Sequence[Group], options: Options, jobs: int) -> list[FileResult]:
+    """The results of all groups, in their order.
 
     Args:
-        migrate: ``migrator.engine.migrate_source``.
-        candidates: what to migrate.
+        migrate: ``migrator.engine.migrate_group``.
+        groups: what to migrate; a group is never divided, so that the results do not depend on `jobs`.
         options: the same for all.
         jobs: how many processes at most.
     """
-    if jobs < 2 or len(candidates) <= WORTH_PROCESSES:
-        return [_migrate_one(migrate, options, candidate) for candidate in candidates]
-    results = _in_processes(migrate, candidates, options, min(jobs, len(candidates)))
-    for index, candidate in enumerate(candidates):
+    if jobs < 2 or len(groups) < 2 or sum(len(group.files) for group in groups) <= WORTH_PROCESSES:
+        return [result for group in groups for result in _migrate_one(migrate, options, group)]
+    results = _in_processes(migrate, groups, options, min(jobs, len(groups)))
+    for index, group in enumerate(groups):
         if index not in results:
             # A parser written in C can take its process down. Alone, each file shows whether it was the one.
-            alone = _in_processes(migrate, [candidate], options, 1)
-            crash = "the parser crashed on this file; please leave it out with --exclude"
-            results[index] = alone.get(0) or FileResult(candidate.path, "error", error=crash)
-    return [results[index] for index in range(len(candidates))]
+            results[index] = _one_by_one(migrate, group, options)
+    return [result for index in range(len(groups)) for result in results[index]]
+
+
+def _one_by_one(migrate: Migrate, group: Group, options: Options) -> list[FileResult]:
+    """The results of a group that may have crashed its process: together, else each file in a process of its own."""
+    together = _in_processes(migrate, [group], options, 1).get(0)
+    if together is not None:
+        return together
+    crash = "the parser crashed on this file; please leave it out with --exclude"
+    results = []
+    for file in group.files:
+        alone = _in_processes(migrate, [Group((file,))], options, 1) if len(group.files) > 1 else {}
+        results += alone.get(0) or [FileResult(file.path, "error", error=crash)]
+    return results
 
 
 def _in_processes(
-    migrate: Migrate, candidates: Sequence[Candidate], options: Options, jobs: int
-) -> dict[int, FileResult]:
+    migrate: Migrate, groups: Sequence[Group], options: Options, jobs: int
+) -> dict[int, list[FileResult]]:
     """Results by index; those that a crashed process took with it are missing."""
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
     work = partial(_migrate_one, migrate, options)
-    results: dict[int, FileResult] = {}
+    results: dict[int, list[FileResult]] = {}
     executor = ProcessPoolExecutor(jobs, initializer=_end_quietly_when_interrupted)
     try:
         with _interrupts_held():
-            futures = [executor.submit(work, candidate) for candidate in candidates]
+            futures = [executor.submit(work, group) for group in groups]
         for index, future in enumerate(futures):
             try:
                 results[index] = future.result()
@@ -70,19 +78,17 @@ def _in_processes(
     return results
 
 
-def _migrate_one(migrate: Migrate, options: Options, candidate: Candidate) -> FileResult:
+def _migrate_one(migrate: Migrate, options: Options, group: Group) -> list[FileResult]:
     try:
-        of_the_file = replace(options, shadowed_by=candidate.own_shim, imported_by=candidate.imported_by)
-        return migrate(candidate.path, candidate.source, of_the_file)
+        return migrate(group, options)
     except Exception as error:
         # A mistake of ours must not cost the user the other files. No message of it: that may hold their source.
         import traceback
 
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{type(error).__name__} in {os.path.basename(place.filename)}:{place.lineno}"
-        return FileResult(
-            candidate.path, "error", error=f"a mistake of migrate itself ({where}); please report it"
-        )
+        reason = f"a mistake of migrate itself ({where}); please report it"
+        return [FileResult(file.path, "error", error=reason) for file in group.files]
 
 
 @contextlib.contextmanager

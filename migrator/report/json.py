@@ -31,6 +31,7 @@ def _file(file: FileResult) -> dict[str, Any]:
     return {
         "path": file.path,
         "status": file.status,
+        "unit": file.unit,
         "edits": [asdict(edit) for edit in file.edits],
         "findings": [asdict(finding) for finding in file.findings],
         "touch_points": file.touch_points,

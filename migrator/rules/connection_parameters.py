@@ -181,7 +181,7 @@ def _handshake(session: Session, plan: Plan) -> Iterator[Proposal]:
                     return
     if on_open is not None and keyword is not None and not isinstance(on_open, ast.Lambda):
         rest = [s for s in on_open.body if id(s) not in removed and not isinstance(s, ast.Pass | ast.Global)]
-        is_imported = plan.options.imported_by and isinstance(names.parents[on_open], ast.Module)
+        is_imported = on_open.name in plan.options.used_outside
         is_empty = all(is_text(statement) for statement in rest) and _only_use(session, on_open, keyword)
         if is_empty and not is_imported:
             yield keyword_removal(source, connection.call, keyword, reason)

@@ -80,7 +80,7 @@ def is_seen_outside(plan: Plan, binding: Binding) -> bool:
     """Whether another file may use a name: the module's own names, where it is imported or ``__all__`` has them."""
     if not isinstance(binding.scope, ast.Module):
         return False
-    return bool(plan.options.imported_by) or is_exported(plan.session.names, binding.name)
+    return binding.name in plan.options.used_outside or is_exported(plan.session.names, binding.name)
 
 
 def is_exported(names: Names, name: str) -> bool:

@@ -34,6 +34,11 @@ def migrate_source(path, source, options):
     return FileResult(path, status, source, after, tuple(edits), tuple(findings), points, len(findings))
 
 
+def migrate_group(group, options):
+    """Decides for each file alone."""
+    return [migrate_source(file.path, file.source, options) for file in group.files]
+
+
 @dataclass
 class Outcome:
     status: int
@@ -47,9 +52,7 @@ def project(tmp_path, monkeypatch):
     root = tmp_path / "project"
     root.mkdir()
     monkeypatch.chdir(root)
-    monkeypatch.setattr(
-        migrator, "engine", types.SimpleNamespace(migrate_source=migrate_source), raising=False
-    )
+    monkeypatch.setattr(migrator, "engine", types.SimpleNamespace(migrate_group=migrate_group), raising=False)
 
     def write(*names, content=LEGACY) -> Path:
         for name in names:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from migrator import workers
+from migrator.grouping import Group
 from migrator.options import Options
 from migrator.project import Candidate
 from migrator.result import FileResult
@@ -18,14 +19,14 @@ HERE = Path(__file__).parent
 COMMAND = """
 import sys, threading, types
 import migrator
-from conftest import migrate_source
+from conftest import migrate_group
 
-def endless(path, source, options):
+def endless(group, options):
     print("working", flush=True)
     threading.Event().wait()
 
-engine = endless if sys.argv[1] == "endless" else migrate_source
-migrator.engine = types.SimpleNamespace(migrate_source=engine)
+engine = endless if sys.argv[1] == "endless" else migrate_group
+migrator.engine = types.SimpleNamespace(migrate_group=engine)
 sys.argv[:2] = ["migrate"]
 from migrator.cli import main
 sys.exit(main())
@@ -92,24 +93,38 @@ def test_output_that_cannot_be_written_is_one_line_with_status_3(project, start)
     assert err == "migrate: [Errno 28] No space left on device\n"
 
 
-def crash_on_demand(path, source, options):
-    if b"CRASH" in source:
+def crash_on_demand(group, options):
+    if any(b"CRASH" in file.source for file in group.files):
         os.kill(os.getpid(), signal.SIGKILL)
-    return FileResult(path, "native", source, source + b"\n")
+    return [FileResult(file.path, "native", file.source, file.source + b"\n") for file in group.files]
 
 
-def fail_on_demand(path, source, options):
-    if b"SECRET" in source:
-        raise ValueError(source)
-    return FileResult(path, "native", source, source + b"\n")
+def fail_on_demand(group, options):
+    if b"SECRET" in group.files[0].source:
+        raise ValueError(group.files[0].source)
+    return [FileResult(file.path, "native", file.source, file.source + b"\n") for file in group.files]
+
+
+def alone(candidates):
+    """Each candidate in a group of its own."""
+    return [Group((candidate,)) for candidate in candidates]
 
 
 def test_a_file_that_crashes_the_parser_is_named_and_the_others_are_done():
     candidates = [Candidate(f"{number}.py", b"CRASH" if number == 7 else b"x") for number in range(25)]
-    results = workers.migrate_all(crash_on_demand, candidates, Options(), jobs=2)
+    results = workers.migrate_all(crash_on_demand, alone(candidates), Options(), jobs=2)
     assert [result.path for result in results] == [candidate.path for candidate in candidates]
     assert [result.path for result in results if result.status == "error"] == ["7.py"]
     assert "crashed" in results[7].error
+
+
+def test_a_file_that_crashes_the_parser_costs_no_other_file_of_its_group():
+    group = Group(tuple(Candidate(f"{number}.py", b"CRASH" if number == 7 else b"x") for number in range(25)))
+    results = workers.migrate_all(
+        crash_on_demand, [group, *alone([Candidate("z.py", b"x")])], Options(), jobs=2
+    )
+    assert [result.path for result in results if result.status == "error"] == ["7.py"]
+    assert len(results) == 26
 
 
 @pytest.mark.parametrize("files", [1, 25], ids=["in one process", "in several"])
@@ -118,7 +133,7 @@ def test_a_mistake_of_the_engine_is_named_without_the_users_text_and_the_others_
         Candidate("bad.py", b"SECRET"),
         *(Candidate(f"{number}.py", b"x") for number in range(files)),
     ]
-    bad, *others = workers.migrate_all(fail_on_demand, candidates, Options(), jobs=2)
+    bad, *others = workers.migrate_all(fail_on_demand, alone(candidates), Options(), jobs=2)
     assert bad.status == "error"
     assert bad.error.startswith("a mistake of migrate itself (ValueError in test_process.py:")
     assert "SECRET" not in bad.error
@@ -128,10 +143,10 @@ def test_a_mistake_of_the_engine_is_named_without_the_users_text_and_the_others_
 def test_a_few_files_need_no_other_process(monkeypatch):
     seen = []
 
-    def migrate_source(path, source, options):
+    def migrate_group(group, options):
         seen.append(os.getpid())
-        return FileResult(path, "unchanged")
+        return [FileResult(file.path, "unchanged") for file in group.files]
 
     candidates = [Candidate(f"{number}.py", b"x") for number in range(workers.WORTH_PROCESSES)]
-    workers.migrate_all(migrate_source, candidates, Options(), jobs=8)
+    workers.migrate_all(migrate_group, alone(candidates), Options(), jobs=8)
     assert set(seen) == {os.getpid()}

@@ -6,18 +6,18 @@ import ast
 from collections.abc import Mapping
 from dataclasses import replace
 
-from migrator import unit
+from migrator import sdk_unit, unit
 from migrator.analysis.modules import Tree
 from migrator.analysis.scan import TouchPoint, residue, touch_points
 from migrator.analysis.source import Source, SourceError
-from migrator.dialects import others, raw
+from migrator.dialects import others, raw, sdk
 from migrator.dialects.session import Session
 from migrator.edits import Obstacle, OverlapError, apply
 from migrator.grouping import Group, grouped_in
 from migrator.options import Options
 from migrator.project import Candidate, mentions_speechmatics
 from migrator.result import Edit, FileResult, Finding, Status
-from migrator.rules import drop_in, other
+from migrator.rules import drop_in, other, sdk_imports
 from migrator.unit import Rewrite
 
 
@@ -82,8 +82,13 @@ def _migrate(path: str, source: Source, data: bytes, options: Options) -> FileRe
         return _without_drop_in(path, source, data, options)
     if not points or uses_drop_in(source.tree):
         return FileResult(path, "unchanged", data, data)
-    foreign = list(others.recognise(source))
     session = raw.recognise(source)
+    program = sdk.recognise(source)
+    if program is not None:
+        decision = sdk_unit.decide(path, program, session, options)
+        rewrite = decision.rewrite
+        return _result(path, source, decision.status, rewrite, rewrite.findings, points, decision.left)
+    foreign = list(others.recognise(source))
     findings = [
         unit.finding(found.line, other.OTHER_DIALECT.id, f"uses {found.what}; nothing is changed here")
         for found in foreign
@@ -115,7 +120,8 @@ def _dropped_in(path: str, session: Session, findings: list[Finding], options: O
     """A program with the drop-in; untouched where its import would find something else."""
     source, points = session.source, session.touch_points
     if options.shadowed_by:
-        findings = [*findings, unit.shadowed(path, session, options.shadowed_by)]
+        line = min((statement.lineno for statement in session.library.imports(source.tree)), default=1)
+        findings = [*findings, unit.shadowed(path, line, options.shadowed_by)]
         return _result(path, source, "manual", Rewrite(source.text), findings, points, len(points))
     findings = [*findings, *unit.lost_with_drop_in(session, options)]
     left = sum(point.kind == "import" for point in points)
@@ -124,7 +130,7 @@ def _dropped_in(path: str, session: Session, findings: list[Finding], options: O
 
 def _without_drop_in(path: str, source: Source, data: bytes, options: Options) -> FileResult:
     """A program that has the drop-in, rewritten; it keeps the drop-in when it cannot be rewritten whole."""
-    changes = list(drop_in.taken_out(source))
+    changes = [*drop_in.taken_out(source), *sdk_imports.taken_out(source)]
     text = apply(source, changes)
     if not changes or uses_drop_in(Source(source.encode(text)).tree):
         return FileResult(path, "unchanged", data, data)

@@ -158,9 +158,8 @@ def _marks(session: Session, obstacles: list[Obstacle], changes: list[Change]) -
     return marks
 
 
-def shadowed(path: str, session: Session, own: str) -> Finding:
+def shadowed(path: str, line: int, own: str) -> Finding:
     """The drop-in cannot be imported here."""
-    line = min((statement.lineno for statement in session.library.imports(session.source.tree)), default=1)
     message = (
         f"no drop-in, because `import shim` would find {own} of this project; without an edit, `shim run {path}` runs the "
         "program on AssemblyAI"
@@ -168,11 +167,13 @@ def shadowed(path: str, session: Session, own: str) -> Finding:
     return finding(line, drop_in.RULE.id, message)
 
 
+LATER_FINALS = "a final comes when its turn has ended, with all its words at once; `max_delay_mode: fixed` limits the wait"
+
+
 def lost_with_drop_in(session: Session, options: Options) -> list[Finding]:
     """What the program asks for and does not get with the drop-in either."""
     notes = drop_in.losses(session, options)
-    message = "a final comes when its turn has ended, with all its words at once; `max_delay_mode: fixed` limits the wait"
-    later = finding(_first_final(session), other.FINALS_ARE_TURNS.id, message)
+    later = finding(_first_final(session), other.FINALS_ARE_TURNS.id, LATER_FINALS)
     return [later, *(finding(note.line, drop_in.RULE.id, note.message) for note in notes)]
 
 

@@ -34,6 +34,11 @@ _FIELDS = {
 _OTHER_FIELDS = {"alternatives", "start_time", "end_time", "content"}
 """Fields of Speechmatics' messages that count where no other service is in sight."""
 
+_TAKES_A_MODULE = frozenset({"import_module", "__import__", "patch", "setattr", "find_spec"})
+"""Functions whose first argument names what to import, or what of it to replace."""
+
+_MODULE = re.compile(r"speechmatics(?:\.\w+)*")
+
 _GONE = {"last_seq_no", "metadata.transcript"}
 """What no rewritten program has a use for."""
 
@@ -89,7 +94,46 @@ def _names(source: Source) -> list[TouchPoint]:
             continue
         mine = [name for name in names if "speechmatics" in name.split(".")]
         found += [TouchPoint(source.start(node), node.lineno, "import", name) for name in mine[:1]]
+    found += [
+        TouchPoint(source.start(text), text.lineno, "import", str(text.value))
+        for text in named_modules(source.tree)
+    ]
     return found
+
+
+def named_modules(tree: ast.Module) -> list[ast.Constant]:
+    """Texts that name a module of Speechmatics, or something in it, to whoever imports or replaces it:
+    ``mock.patch("speechmatics.rt.AsyncClient")``, ``sys.modules["speechmatics"]``."""
+    found: list[ast.expr] = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[first, *_]) if (
+                name in _TAKES_A_MODULE
+            ):
+                found.append(first)
+            case ast.Subscript(value=ast.Attribute(value=ast.Name(id="sys"), attr="modules"), slice=key):
+                found.append(key)
+            case ast.Call(func=ast.Attribute(attr="setitem" | "delitem"), args=[modules, key, *_]) if (
+                _is_modules(modules)
+            ):
+                found.append(key)
+            case ast.Call(func=ast.Attribute(attr="dict"), args=[modules, ast.Dict(keys=keys), *_]) if (
+                _is_modules(modules)
+            ):
+                found += [key for key in keys if key is not None]
+    return [
+        node
+        for node in found
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _MODULE.fullmatch(node.value)
+    ]
+
+
+def _is_modules(node: ast.expr) -> bool:
+    """Whether an expression is ``sys.modules``, or the text that ``patch.dict`` takes for it."""
+    match node:
+        case ast.Constant(value="sys.modules") | ast.Attribute(value=ast.Name(id="sys"), attr="modules"):
+            return True
+    return False
 
 
 def _fields(source: Source) -> list[TouchPoint]:

@@ -96,6 +96,19 @@ def is_on_one_line(source: Source, block: list[ast.stmt], names: Names) -> bool:
     )
 
 
+def spelled(alias: ast.alias) -> str:
+    """A name of an import statement, as it stands there."""
+    return alias.name + (f" as {alias.asname}" if alias.asname else "")
+
+
+def statements_instead(source: Source, statement: ast.stmt, lines: list[str], reason: str) -> Change:
+    """Other statements in place of a simple one: each on its own line, or behind a semicolon where it shares a line."""
+    start = source.start(statement)
+    shares_line = source.text[source.line_start(statement.lineno) : start].strip() != ""
+    separator = "; " if shares_line else f"\n{source.indentation(statement)}"
+    return Change(start, source.end(statement), separator.join(lines), reason)
+
+
 def called(call: ast.Call) -> str:
     """The last name of what is called."""
     return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")

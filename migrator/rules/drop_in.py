@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from migrator.analysis.source import Source
 from migrator.dialects.raw import LIBRARIES
@@ -11,6 +12,7 @@ from migrator.dialects.session import Library, Session
 from migrator.edits import Change, Note
 from migrator.options import Options
 from migrator.rules import endpoint
+from migrator.rules.code import spelled, statements_instead
 from migrator.rules.connection_parameters import start_message
 from migrator.rules.rule import Rule
 from shim.protocol.mapping.hosts import residency_warning
@@ -32,34 +34,43 @@ def losses(session: Session, options: Options) -> Iterator[Note]:
         warning = residency_warning(found[0]) if not isinstance(found, str) else None
         if warning and options.region == "auto":
             yield Note(session.connection.url.lineno, warning)
-    if start is None:
-        return
-    message, _ = start_message(session)
+    if start is not None:
+        message, _ = start_message(session)
+        yield from lost(message, start.fields, start.call.lineno, options)
+
+
+def lost(
+    message: Mapping[str, Any], fields: Mapping[str, ast.expr], line: int, options: Options
+) -> Iterator[Note]:
+    """What is lost of a StartRecognition.
+
+    Args:
+        message: as far as it is known.
+        fields: where its values stand, by path.
+        line: where it stands itself.
+    """
     language = message.get("transcription_config", {}).get("language")
     choice = choose(language, options.speech_model) if isinstance(language, str) else None
     if isinstance(language, str) and choice is None:
-        yield Note(
-            start.call.lineno, f"no AssemblyAI model has the language {language!r}; the drop-in refuses it"
-        )
+        yield Note(line, f"no AssemblyAI model has the language {language!r}; the drop-in refuses it")
     if choice is not None and choice.warning:
-        yield Note(start.call.lineno, choice.warning)
+        yield Note(line, choice.warning)
     # What cannot be told of a key that is missing is no loss.
     _, notices = query_parameters(message, choice.model if choice else DEFAULT_MODEL)
     for notice in notices:
         if notice.level == "warning":
-            path = next((path for path in start.fields if path.startswith(notice.path)), None)
-            yield Note(start.fields[path].lineno if path else start.call.lineno, notice.reason)
+            path = next((path for path in fields if path.startswith(notice.path)), None)
+            yield Note(fields[path].lineno if path else line, notice.reason)
 
 
 def _redirected(source: Source, library: Library) -> Iterator[Change]:
     """A submodule that the drop-in does not have keeps its import, behind one that redirects."""
     reason = f"the drop-in is {library.name} itself, with its Speechmatics connections led to AssemblyAI"
     for statement in library.imports(source.tree):
-        start, end = source.start(statement), source.end(statement)
         if isinstance(statement, ast.ImportFrom) and (
             library.has_submodules or statement.module == library.module
         ):
-            position = source.text.index(library.module, start + len("from"))
+            position = source.text.index(library.module, source.start(statement) + len("from"))
             yield Change(position, position, "shim.", reason)
             continue
         lines = (
@@ -67,9 +78,7 @@ def _redirected(source: Source, library: Library) -> Iterator[Change]:
             if isinstance(statement, ast.ImportFrom)
             else _plain(statement, library)
         )
-        shares_line = source.text[source.line_start(statement.lineno) : start].strip() != ""
-        separator = "; " if shares_line else f"\n{source.indentation(statement)}"
-        yield Change(start, end, separator.join(lines), reason)
+        yield statements_instead(source, statement, lines, reason)
 
 
 def taken_out(source: Source) -> Iterator[Change]:
@@ -82,7 +91,7 @@ def taken_out(source: Source) -> Iterator[Change]:
         start, end = source.start(node), source.end(node)
         package, _, module = (node.module or "").partition(".")
         if node.module == "shim" and len(node.names) == 1 and node.names[0].name in modules:
-            yield Change(start, end, f"import {_spelled(node.names[0])}", reason)
+            yield Change(start, end, f"import {spelled(node.names[0])}", reason)
         elif package == "shim" and module.split(".")[0] in modules:
             position = source.text.index("shim.", start)
             yield Change(position, position + len("shim."), "", reason)
@@ -94,18 +103,14 @@ def _redirect(library: Library) -> str:
 
 def _plain(statement: ast.Import, library: Library) -> list[str]:
     module = library.module
-    others = [_spelled(alias) for alias in statement.names if alias.name.split(".")[0] != module]
+    others = [spelled(alias) for alias in statement.names if alias.name.split(".")[0] != module]
     lines = [f"import {', '.join(others)}"] if others else []
     for alias in statement.names:
         if alias.name == module:
             lines.append(_redirect(library) + (f" as {alias.asname}" if alias.asname else ""))
         elif alias.name.startswith(module + "."):
-            lines += [_redirect(library), f"import {_spelled(alias)}"]
+            lines += [_redirect(library), f"import {spelled(alias)}"]
     return lines
-
-
-def _spelled(alias: ast.alias) -> str:
-    return alias.name + (f" as {alias.asname}" if alias.asname else "")
 
 
 RULE = Rule(
@@ -115,8 +120,11 @@ RULE = Rule(
         "A program that cannot be rewritten with certainty runs unchanged with `from shim import websocket`, or with "
         "`from shim import websockets` and `from shim.websockets.exceptions import ...`: the messages "
         "that it sends and receives stay Speechmatics', and the drop-in translates them. The report says what prevented the "
-        "rewrite."
+        "rewrite.\n\n"
+        "A program that uses speechmatics-python or speechmatics-rt imports `shim.speechmatics` instead, which has the same "
+        "names, and needs the SDK no longer. What the drop-in does not have (batch transcription, text-to-speech, Flow) keeps "
+        "its import. A real-time name that it does not have either keeps the whole file as it is."
     ),
-    before="import websocket",
-    after="from shim import websocket",
+    before="import websocket\n\nfrom speechmatics.rt import AsyncClient",
+    after="from shim import websocket\n\nfrom shim.speechmatics.rt import AsyncClient",
 )

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from migrator.analysis.names import Names
+from migrator.analysis.source import Source
 from migrator.rules.code import literal, replace
 from migrator.rules.rule import Need, Note, Obstacle, Plan, Proposal, Rule, Session
 from shim.protocol.mapping.hosts import AGENT_PATH, Region, region_of, residency_warning, streaming_url
@@ -43,9 +44,13 @@ def _known(names: Names, expression: ast.expr, resolved: ast.expr) -> list[str |
 
 def address(session: Session) -> tuple[str, Region, ast.expr | None] | str:
     """Host, region and temporary key of the connection's address; a text says why they cannot be told."""
-    connection = session.connection
-    assert connection is not None
-    parts = _parts(session.names, connection.url)
+    assert session.connection is not None
+    return address_of(session.source, session.names, session.connection.url)
+
+
+def address_of(source: Source, names: Names, url: ast.expr) -> tuple[str, Region, ast.expr | None] | str:
+    """As `address`, of any expression that is an address."""
+    parts = _parts(names, url)
     key: ast.expr | None = None
     text = ""
     for part in parts:
@@ -57,10 +62,10 @@ def address(session: Session) -> tuple[str, Region, ast.expr | None] | str:
         elif _ADDRESS.match(text + "\0") and "/" in text.partition("://")[2] and "?" not in text:
             text += "PART"  # the language in the path says what StartRecognition says again
         else:
-            return f"the address {session.source.segment(connection.url)[:60]} is only known at run time"
+            return f"the address {source.segment(url)[:60]} is only known at run time"
     match = _ADDRESS.fullmatch(text)
     if not match:
-        return f"the address {session.source.segment(connection.url)[:60]} is only known at run time"
+        return f"the address {source.segment(url)[:60]} is only known at run time"
     region = region_of(match["host"])
     if region is None:
         return f"{match['host']} is no host of the Speechmatics cloud, so nobody chose where the audio may go"

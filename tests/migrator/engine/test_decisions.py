@@ -43,8 +43,6 @@ def test_a_source_that_does_not_use_speechmatics_or_has_the_drop_in_stays(text: 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("import speechmatics\n", "speechmatics-python"),
-        ("from speechmatics.rt import AsyncClient\n", "speechmatics-rt"),
         ("from speechmatics.voice import VoiceAgentClient\n", "speechmatics-voice"),
         ("from speechmatics.batch import AsyncClient\n", "batch transcription"),
         ("from speechmatics.tts import AsyncClient\n", "text-to-speech"),

@@ -1,4 +1,4 @@
-"""Sound from a microphone through PyAudio, as the 16-bit mono audio that speech services take.
+"""Sound from a microphone through PyAudio, as the 16-bit audio that speech services take, mono unless asked otherwise.
 
 PyAudio, numpy and soxr come with ``pip install "speechmatics-to-assemblyai[microphone]"`` and are imported when a
 microphone is opened, not with this module.
@@ -83,12 +83,23 @@ def devices() -> list[InputDevice]:
         ]
 
 
+def is_installed() -> bool:
+    """Whether everything is installed that a microphone needs."""
+    try:
+        import numpy  # noqa: F401
+        import pyaudio  # noqa: F401
+        import soxr  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
 class Microphone:
-    """A running microphone: 16-bit little-endian mono samples, at the rate you ask for.
+    """A running microphone: 16-bit little-endian samples, at the rate you ask for.
 
     Recording starts with the object, so that what is said while a connection is being made is kept. The device is
-    opened at its own rate, in a sample format that it accepts; its channels are mixed to one, and the sound is
-    resampled without seams. What nobody has read yet is kept in memory (32 kB a second at 16 kHz).
+    opened at its own rate, in a sample format that it accepts; its channels are mixed to one unless you ask for more,
+    and the sound is resampled without seams. What nobody has read yet is kept in memory (32 kB a second at 16 kHz).
 
     A PortAudio stream must be read and closed by one thread: closing it while another thread reads crashes the
     process. That thread is the microphone's own, not the reader's, because readers change. Clients of the
@@ -100,6 +111,7 @@ class Microphone:
         device: an index of `devices`; None for the system's default input.
         sample_rate: of the samples that come out, in Hz.
         frame_ms: length of the frames that `frames` and iteration give. AssemblyAI takes 50 to 1000 ms.
+        channels: how many come out. More than one: those of the device as they are, a sample of each in turn.
 
     Attributes:
         overflows: how often the device delivered less sound than time went by: the machine was too busy, or the
@@ -108,20 +120,23 @@ class Microphone:
 
     Raises:
         MicrophoneError: no such device, it cannot be opened, or PyAudio, numpy or soxr is missing.
-        ValueError: the sample rate or the frame length is not above 0.
+        ValueError: the sample rate, the frame length or the number of channels is not above 0.
     """
 
-    def __init__(self, device: int | None = None, sample_rate: int = 16_000, frame_ms: int = 50) -> None:
-        if sample_rate <= 0 or frame_ms <= 0:
+    def __init__(
+        self, device: int | None = None, sample_rate: int = 16_000, frame_ms: int = 50, channels: int = 1
+    ) -> None:
+        if sample_rate <= 0 or frame_ms <= 0 or channels <= 0:
             raise ValueError(
-                f"a microphone needs a sample rate and a frame length above 0, not {sample_rate} Hz and {frame_ms} ms"
+                "a microphone needs a sample rate, a frame length and a number of channels above 0, "
+                f"not {sample_rate} Hz, {frame_ms} ms and {channels}"
             )
         self.sample_rate = sample_rate
-        self._frame_bytes = sample_rate * frame_ms // 1000 * _BYTES_PER_SAMPLE
+        self._frame_bytes = sample_rate * frame_ms // 1000 * _BYTES_PER_SAMPLE * channels
         self._held = bytearray()
         self._ended = False
         self._reading = threading.Lock()
-        self._capture = _Capture(device, sample_rate, frame_ms / 1000)
+        self._capture = _Capture(device, sample_rate, frame_ms / 1000, channels)
         self._finalizer = weakref.finalize(self, self._capture.finish)
         self._capture.start()
         self._capture.opened.wait()
@@ -205,9 +220,10 @@ class _Capture(threading.Thread):
         failure: why the recording ended, unless it was stopped.
     """
 
-    def __init__(self, device: int | None, sample_rate: int, frame_seconds: float) -> None:
+    def __init__(self, device: int | None, sample_rate: int, frame_seconds: float, channels: int) -> None:
         super().__init__(name="microphone", daemon=True)
         self._device = device
+        self._channels = channels
         self._sample_rate = sample_rate
         self._frame_seconds = frame_seconds
         self.sound: SimpleQueue[bytes | None] = SimpleQueue()
@@ -237,9 +253,9 @@ class _Capture(threading.Thread):
         info = _device_info(audio, self._device)
         rate = round(info["defaultSampleRate"])
         frame = max(1, round(rate * self._frame_seconds))
-        stream, sample_format, channels = _open(audio, info, frame)
+        stream, sample_format, channels = _open(audio, info, frame, self._channels)
         try:
-            convert = _Converter(sample_format, channels, rate, self._sample_rate)
+            convert = _Converter(sample_format, channels, rate, self._sample_rate, self._channels)
             self.recorded = True
             self.opened.set()
             try:
@@ -342,25 +358,32 @@ _SAMPLE_FORMATS = (
 
 
 class _Converter:
-    """Turns what a device delivers into 16-bit mono samples at another rate; one object a stream."""
+    """Turns what a device delivers into 16-bit samples at another rate, of one channel or of all; one object a stream."""
 
-    def __init__(self, sample_format: _SampleFormat, channels: int, rate: int, wanted_rate: int) -> None:
+    def __init__(
+        self, sample_format: _SampleFormat, channels: int, rate: int, wanted_rate: int, wanted_channels: int
+    ) -> None:
         import soxr
 
         self._format = sample_format
         self._channels = channels
+        self._is_mixed = wanted_channels == 1
         self._resampler = (
-            soxr.ResampleStream(rate, wanted_rate, 1, "float32") if rate != wanted_rate else None
+            soxr.ResampleStream(rate, wanted_rate, wanted_channels, "float32")
+            if rate != wanted_rate
+            else None
         )
 
     def __call__(self, data: bytes, last: bool = False) -> bytes:
         """The samples that are complete; with ``last``, also those that the resampler held back."""
         import numpy
 
-        mono = self._decode(data).reshape(-1, self._channels).mean(axis=1, dtype="float32")
+        sound = self._decode(data).reshape(-1, self._channels)
+        if self._is_mixed:
+            sound = sound.mean(axis=1, dtype="float32")
         if self._resampler is not None:
-            mono = self._resampler.resample_chunk(mono, last=last)
-        samples: NDArray[numpy.int16] = numpy.rint(mono * 2**15).clip(-(2**15), 2**15 - 1).astype("<i2")
+            sound = self._resampler.resample_chunk(sound, last=last)
+        samples: NDArray[numpy.int16] = numpy.rint(sound * 2**15).clip(-(2**15), 2**15 - 1).astype("<i2")
         return samples.tobytes()
 
     def _decode(self, data: bytes) -> NDArray[numpy.float32]:
@@ -416,13 +439,13 @@ def _device_info(audio: Any, device: int | None) -> Any:
     return info
 
 
-def _open(audio: Any, info: Any, frame: int) -> tuple[Any, _SampleFormat, int]:
-    """Open a device in the first sample format and number of channels that it accepts."""
+def _open(audio: Any, info: Any, frame: int, wanted_channels: int) -> tuple[Any, _SampleFormat, int]:
+    """Open a device in the first sample format and number of channels that it accepts and that will do."""
     import pyaudio
 
     most = info["maxInputChannels"]
     # Two channels reach a microphone on either side of a stereo input; virtual devices offer dozens, all the same.
-    channel_counts = dict.fromkeys((min(most, 2), 1, most))
+    channel_counts = dict.fromkeys((min(most, 2), 1, most) if wanted_channels == 1 else (wanted_channels,))
     for sample_format in _SAMPLE_FORMATS:
         for channels in channel_counts:
             try:

@@ -46,12 +46,15 @@ def key_destination(method: str, url: str) -> str | None:
     Raises:
         OSError: no loopback port can be opened for the session server.
     """
+    return background.local_key_url(url) if is_key_request(method, url) else None
+
+
+def is_key_request(method: str, url: str) -> bool:
+    """Whether this asks Speechmatics, or a host that `shim.configure` was told of, for a temporary key."""
     host = _host(url)
     if host != MANAGEMENT_HOST and host not in settings.current().speechmatics_hosts:
-        return None
-    if method.upper() != "POST" or urlsplit(url).path not in MANAGEMENT_PATHS:
-        return None
-    return background.local_key_url(url)
+        return False
+    return method.upper() == "POST" and urlsplit(url).path in MANAGEMENT_PATHS
 
 
 def _host(url: str) -> str:

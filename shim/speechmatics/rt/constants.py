@@ -1,0 +1,9 @@
+"""Constants of speechmatics-rt (module ``speechmatics.rt.constants``)."""
+
+from __future__ import annotations
+
+CHUNK_SIZE = 4096
+"""Bytes that are read from a source at a time unless an `AudioFormat` says otherwise."""
+
+REQUEST_ID_HEADER = "X-Request-Id"
+"""Header of the handshake with the number that a client gives its session."""

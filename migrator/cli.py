@@ -51,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = _run(arguments, program)
         sys.stdout.flush()
     except _Refusal as refusal:
-        print(f"{program}: {refusal}", file=sys.stderr)
+        from migrator.report import terminal
+
+        terminal.show([terminal.Line(f"{program}: {refusal}")], sys.stderr, colour=False)
         return USAGE
     except KeyboardInterrupt:
         print(f"{program}: interrupted; every file is whole, as it was or as it shall be", file=sys.stderr)
@@ -79,8 +81,14 @@ def _run(arguments: Sequence[str], program: str) -> int:
     if request.explain is not None:
         return _explain(request.explain)
     _check_usage(request)
-    migrate = _migrate_stdin if request.paths == [STDIN] else _migrate_paths
-    return migrate(request, _command_that_writes(program, arguments))
+    if request.undo:
+        return _undo(request)
+    if request.paths == [STDIN]:
+        return _migrate_stdin(request)
+    command = (
+        _command_that_undoes(program, request) if request.write else _command_that_writes(program, arguments)
+    )
+    return _migrate_paths(request, command)
 
 
 def _parser(program: str) -> argparse.ArgumentParser:
@@ -99,6 +107,11 @@ def _parser(program: str) -> argparse.ArgumentParser:
         help="files and folders (default: the current one); - for one source on stdin",
     )
     add("--write", action="store_true", help="write the changes, each file at once or not at all")
+    add(
+        "--undo",
+        action="store_true",
+        help="put back what the last --write at or below PATH replaced; refuses where a file changed since",
+    )
     add(
         "--check",
         action="store_true",
@@ -196,6 +209,10 @@ def _check_usage(request: argparse.Namespace) -> None:
         request.paths = ["."]
     if request.paths[0] == "rehearse":
         raise _Refusal("'rehearse' is not available yet; a path of that name is ./rehearse")
+    if request.undo:
+        others = [name for name, value in vars(request).items() if value != _parser("").get_default(name)]
+        if STDIN in request.paths or set(others) - {"undo", "paths", "color"}:
+            raise _Refusal("--undo takes nothing but PATHs")
     if request.write and request.check:
         raise _Refusal("--check looks and --write writes: give one of them")
     if request.partial and request.to != "native":
@@ -256,7 +273,7 @@ def _rule_names(lists: Sequence[str]) -> frozenset[str]:
     return names
 
 
-def _migrate_paths(request: argparse.Namespace, apply: str) -> int:
+def _migrate_paths(request: argparse.Namespace, command: str) -> int:
     from migrator import workers
 
     options = _options(request)
@@ -269,12 +286,12 @@ def _migrate_paths(request: argparse.Namespace, apply: str) -> int:
     refusal = _refusal_to_write(result) if request.write and not request.allow_dirty else None
     mode: Mode = "check" if request.check else "preview"
     if request.write:
+        if not refusal:
+            result, refusal = _write(result)
         mode = "refused" if refusal else "write"
-    if mode == "write":
-        result = _write(result)
-    elif mode != "check":
+    if mode in ("preview", "refused"):
         _print_diffs(result, request.color)
-    status = _report(result, request, mode, apply)
+    status = _report(result, request, mode, command)
     if refusal:
         raise _Refusal(refusal)
     return status
@@ -317,28 +334,45 @@ def _refusal_to_write(result: Result) -> str | None:
     return f"nothing written: no commit has what is in {', '.join(dirty)}. Commit it, or add --allow-dirty."
 
 
-def _write(result: Result) -> Result:
-    """Write what changed; files that could not be written become errors."""
-    from migrator import writing
+def _write(result: Result) -> tuple[Result, str | None]:
+    """Write what changed; files that could not be written become errors. Also why nothing at all was written, or None."""
+    from migrator import transaction
 
-    files: list[FileResult] = []
-    for file in result.files:
-        error = ""
-        if file.changed:
-            try:
-                writing.replace(file.path, file.before, file.after)
-            except writing.ChangedSinceRead:
-                error = "not written: it changed since it was read; run migrate again"
-            except OSError as failure:
-                error = f"not written: {failure.strerror or failure}"
-        files.append(_failed(file, error) if error else file)
-    return replace(result, files=tuple(files))
+    try:
+        errors = transaction.write([file for file in result.files if file.changed])
+    except transaction.NoJournal as error:
+        return result, f"nothing written: {error}"
+    files = (_failed(file, errors[file.path]) if file.path in errors else file for file in result.files)
+    return replace(result, files=tuple(files)), None
 
 
 def _failed(file: FileResult, error: str) -> FileResult:
     return replace(
         file, status="error", after=file.before, edits=(), touch_points_left=file.touch_points, error=error
     )
+
+
+def _undo(request: argparse.Namespace) -> int:
+    from migrator import transaction
+    from migrator.report import terminal
+
+    try:
+        undone = transaction.undo(request.paths)
+    except transaction.NoJournal as error:
+        raise _Refusal(f"nothing put back: {error}") from None
+    except transaction.ChangedSinceWritten as error:
+        names = ", ".join(map(project.shown_path, error.paths))
+        raise _Refusal(
+            f"nothing put back: changed since it was written: {names}. Take the later changes out of it, then undo again."
+        ) from None
+    except transaction.CannotPutBack as error:
+        done = f"only {error.put_back} put back" if error.put_back else "nothing put back"
+        message = f"{done}: {project.shown_path(error.path)}: {error.reason}. Mend that, then undo again."
+        terminal.show([terminal.Line(message)], sys.stderr, colour=False)
+        return FAILED
+    lines = terminal.undone(undone, request.paths)
+    terminal.show(lines, sys.stderr, terminal.wants_colour(request.color, sys.stderr))
+    return DONE
 
 
 def _print_diffs(result: Result, color: str) -> None:
@@ -365,11 +399,11 @@ def _silence_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _report(result: Result, request: argparse.Namespace, mode: Mode, apply: str) -> int:
+def _report(result: Result, request: argparse.Namespace, mode: Mode, command: str = "") -> int:
     """Print the summary and write the reports; the exit status."""
     from migrator.report import terminal
 
-    occasion = terminal.Occasion(request.paths, mode, apply, bool(request.select or request.ignore))
+    occasion = terminal.Occasion(request.paths, mode, command, bool(request.select or request.ignore))
     colour = terminal.wants_colour(request.color, sys.stderr)
     terminal.show(terminal.summary(result, occasion), sys.stderr, colour)
     failed = result.failed
@@ -384,7 +418,7 @@ def _report(result: Result, request: argparse.Namespace, mode: Mode, apply: str)
     return PENDING if request.check and result.pending else DONE
 
 
-def _migrate_stdin(request: argparse.Namespace, apply: str) -> int:
+def _migrate_stdin(request: argparse.Namespace) -> int:
     options = _options(request)
     source = sys.stdin.buffer.read()
     found = (project.Candidate(STDIN_NAME, source),) if project.mentions_speechmatics(source) else ()
@@ -394,10 +428,16 @@ def _migrate_stdin(request: argparse.Namespace, apply: str) -> int:
         # What was not migrated comes out as it went in: a filter must not swallow the user's text.
         changed = [file.after for file in result.files if file.changed]
         _print_bytes(changed[0] if changed else source)
-    return _report(result, request, "check" if request.check else "write", apply)
+    return _report(result, request, "check" if request.check else "write")
 
 
 def _command_that_writes(program: str, arguments: Sequence[str]) -> str:
     import shlex
 
     return f"{program} --write {shlex.join(word for word in arguments if word != '--check')}".rstrip()
+
+
+def _command_that_undoes(program: str, request: argparse.Namespace) -> str:
+    import shlex
+
+    return f"{program} --undo {shlex.join(request.paths) if request.paths != ['.'] else ''}".rstrip()

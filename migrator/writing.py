@@ -1,11 +1,11 @@
-"""Puts new bytes in place of a file so that whatever happens it is whole: the old one or the new one."""
+"""Puts new bytes in place of files so that whatever happens each is whole: the old one or the new one."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import stat
-import tempfile
+from dataclasses import dataclass
 
 _ANY_WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
@@ -14,45 +14,74 @@ class ChangedSinceRead(Exception):
     """The file no longer holds the bytes that were read; it was left as it is."""
 
 
-def replace(path: str, expected: bytes, content: bytes) -> None:
-    """Replace the content of a file atomically.
+@dataclass(frozen=True)
+class Staged:
+    """A new content that lies beside the file whose place it is to take.
 
-    The bytes go to a temporary file in the same folder, to the disk, and then take the old file's name. Mode,
-    ownership (where this user may give it) and extended attributes stay. A symbolic link stays one: its target is
-    replaced. Another hard link to the same file keeps the old content.
+    Attributes:
+        target: the real path of the file.
+        temporary: where the new content is.
+        expected: what the file held when it was read.
+    """
+
+    target: str
+    temporary: str
+    expected: bytes
+
+    def put_in_place(self) -> None:
+        """Let the new content take the file's name, at once.
+
+        Raises:
+            ChangedSinceRead: the file holds something else than `expected`.
+            OSError: the file is as it was.
+        """
+        if content(self.target) != self.expected:
+            raise ChangedSinceRead(self.target)
+        os.replace(self.temporary, self.target)
+        _flush_folder(os.path.dirname(self.target))
+
+    def discard(self) -> None:
+        """Remove the new content, if it is still there."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.temporary)
+
+
+def stage(target: str, expected: bytes, replacement: bytes, temporary: str) -> Staged:
+    """Write a new content to the disk, beside the file whose place it is to take.
+
+    Mode, ownership (where this user may give it) and extended attributes are those of the file. Another hard link to the
+    same file keeps the old content.
 
     Args:
-        path: the file.
+        target: the real path of the file.
         expected: what the file held when it was read.
-        content: what it shall hold.
+        replacement: what it shall hold.
+        temporary: a path in the same folder that nothing has yet.
 
     Raises:
-        ChangedSinceRead: the file holds something else than `expected`.
-        OSError: the file or its folder is read-only, the disk is full, ... The file is as it was.
+        OSError: the file or its folder is read-only, the disk is full, ... Nothing is left of it then.
     """
-    target = os.path.realpath(path)
-    folder = os.path.dirname(target)
     status = os.stat(target)
     _refuse_read_only(target)
-    _refuse_read_only(folder)
-    descriptor, temporary = tempfile.mkstemp(
-        prefix=f".{os.path.basename(target)[:200]}.", suffix=".new", dir=folder
-    )
+    _refuse_read_only(os.path.dirname(target))
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    staged = Staged(target, temporary, expected)
     try:
         with open(descriptor, "wb") as file:
-            file.write(content)
+            file.write(replacement)
             file.flush()
             _copy_attributes(target, status, temporary)
             os.fsync(descriptor)
-        with open(target, "rb") as file:
-            if file.read() != expected:
-                raise ChangedSinceRead(path)
-        os.replace(temporary, target)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+        staged.discard()
         raise
-    _flush_folder(folder)
+    return staged
+
+
+def content(path: str) -> bytes:
+    """The bytes of a file."""
+    with open(path, "rb", buffering=0) as file:
+        return file.readall()
 
 
 def _refuse_read_only(path: str) -> None:

@@ -6,11 +6,15 @@ import os
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
+from migrator.project import shown_path
 from migrator.report.summary import Summary, summarise, to_install
 from migrator.result import Edit, FileResult, Result
 from shim.settings import API_KEY_VARIABLE
+
+if TYPE_CHECKING:
+    from migrator.transaction import Undone
 
 Mode = Literal["preview", "check", "write", "refused"]
 
@@ -27,13 +31,13 @@ class Occasion:
     Attributes:
         paths: where the user asked to look.
         mode: ``preview`` and ``check`` wrote nothing, ``write`` did, ``refused`` should have and did not.
-        apply: the command line that writes what was shown.
+        command: the command line that writes what was shown, or that puts back what was written; empty where there is none.
         selective: the user chose among the rules.
     """
 
     paths: Sequence[str]
     mode: Mode
-    apply: str
+    command: str
     selective: bool = False
 
 
@@ -65,6 +69,16 @@ def summary(result: Result, occasion: Occasion) -> list[Line]:
     while lines and not lines[-1].text:
         lines.pop()
     return lines
+
+
+def undone(result: Undone, paths: Sequence[str]) -> list[Line]:
+    """What an undo did."""
+    if not result.put_back and not result.untouched:
+        return [Line(f"Nothing to undo: no --write is known of {_places(paths)}.")]
+    files = sorted((shown_path(path), "as it was before") for path in result.put_back)
+    files += sorted((shown_path(path), "had not been written") for path in result.untouched)
+    lines = [Line(f"{path}: {what}", "green" if "as it" in what else "dim", hang=4) for path, what in files]
+    return [*lines, Line(f"{_count(len(result.put_back), 'file')} put back.", "bold")]
 
 
 def show(lines: Iterable[Line], stream: TextIO, colour: bool) -> None:
@@ -168,7 +182,7 @@ def _coverage(counts: Summary) -> list[Line]:
 
 
 def _nothing(result: Result, counts: Summary, occasion: Occasion) -> Iterator[Line]:
-    where = ", ".join("the current directory" if path == "." else path for path in occasion.paths)
+    where = _places(occasion.paths)
     looked = f"looked at {_count(counts.scanned, 'Python file')} in {where}"
     mentions = len(result.files) - counts.error
     if mentions and occasion.selective:
@@ -186,16 +200,22 @@ def _nothing(result: Result, counts: Summary, occasion: Occasion) -> Iterator[Li
         yield Line(f"Nothing to migrate: no Python files here (looked in {where}).")
 
 
+def _places(paths: Sequence[str]) -> str:
+    return ", ".join("the current directory" if path == "." else path for path in paths)
+
+
 def _next(result: Result, counts: Summary, occasion: Occasion) -> Iterator[Line]:
     steps: list[str] = []
-    if occasion.mode in ("preview", "check"):
-        steps.append(f"Nothing is written yet. To write it: {occasion.apply}")
+    if occasion.mode in ("preview", "check") and occasion.command:
+        steps.append(f"Nothing is written yet. To write it: {occasion.command}")
     if counts.findings:
         steps.append("Work through the points to check above.")
     packages = to_install(result.files)
     if packages:
         steps.append(f"Install what the new code imports: python -m pip install {' '.join(packages)}")
     steps.append(f"Put your AssemblyAI key into the environment variable {API_KEY_VARIABLE}.")
+    if occasion.mode == "write" and occasion.command:
+        steps.append(f"To put the files back as they were: {occasion.command}")
     yield Line()
     yield Line("Next:", "bold")
     for number, step in enumerate(steps, 1):

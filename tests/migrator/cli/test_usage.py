@@ -8,6 +8,10 @@ import pytest
         (["live.py", "gone.py"], "no such path: gone.py"),
         ([""], "no such path: ''"),
         (["--write", "--check"], "--check looks and --write writes: give one of them"),
+        (["--undo", "--write"], "--undo takes nothing but PATHs"),
+        (["--undo", "--to", "shim", "live.py"], "--undo takes nothing but PATHs"),
+        (["--undo", "--report", "out.json"], "--undo takes nothing but PATHs"),
+        (["--undo", "-"], "--undo takes nothing but PATHs"),
         (["--partial"], "--partial needs --to native"),
         (["--report", "out.xyz"], "--report out.xyz: unknown suffix; there is .json"),
         (["--report", "out.html"], "--report out.html: unknown suffix; there is .json"),
@@ -31,7 +35,7 @@ def test_wrong_usage_is_one_line_with_status_2_and_does_nothing(project, migrate
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--undo"], ["--interactive"], ["--to", "rust"], ["--jobs", "0"], ["--jobs", "²"], ["--writ"]],
+    [["--interactive"], ["--to", "rust"], ["--jobs", "0"], ["--jobs", "²"], ["--writ"]],
 )
 def test_what_the_parser_does_not_know_has_status_2(project, migrate, arguments):
     project("live.py")

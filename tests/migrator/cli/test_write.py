@@ -33,6 +33,19 @@ def test_write_writes_and_prints_no_diff(live, migrate):
     assert "live.py: rewritten for AssemblyAI, 1 edit" in outcome.err
     assert "ASSEMBLYAI_API_KEY" in outcome.err
     assert "--write" not in outcome.err
+    assert "To put the files back as they were: migrate --undo\n" in outcome.err
+
+
+def test_nothing_is_replaced_before_everything_is_staged(live, project, migrate, monkeypatch):
+    project("a.py", "z.py", content=BEFORE)
+    steps = []
+    stage, put_in_place = writing.stage, writing.Staged.put_in_place
+    monkeypatch.setattr(writing, "stage", lambda *a: (steps.append("stage"), stage(*a))[1])
+    monkeypatch.setattr(
+        writing.Staged, "put_in_place", lambda staged: (steps.append("replace"), put_in_place(staged))[1]
+    )
+    assert migrate("--write").status == 0
+    assert steps == ["stage"] * 3 + ["replace"] * 3
 
 
 def test_write_with_findings_is_done(live, migrate):
@@ -56,13 +69,13 @@ def test_a_read_only_file_is_named_and_the_others_are_written(live, project, mig
 
 
 def test_a_file_that_changed_since_it_was_read_is_named_and_kept(live, migrate, monkeypatch):
-    replace = writing.replace
+    stage = writing.stage
 
-    def meanwhile(path, expected, content):
+    def meanwhile(*arguments):
         live.write_bytes(b"newer\n")
-        replace(path, expected, content)
+        return stage(*arguments)
 
-    monkeypatch.setattr(writing, "replace", meanwhile)
+    monkeypatch.setattr(writing, "stage", meanwhile)
     outcome = migrate("--write")
     assert outcome.status == 3
     assert "live.py: not written: it changed since it was read; run migrate again" in outcome.err

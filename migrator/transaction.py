@@ -7,8 +7,9 @@ knows which.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from migrator import journal, writing
@@ -84,17 +85,14 @@ def write(files: Sequence[FileResult]) -> dict[str, str]:
     with record:
         try:
             for file, entry in zip(files, entries, strict=True):
-                try:
+                with _noted(errors, file.path):
                     staged[file.path] = writing.stage(entry.target, file.before, file.after, entry.temporary)
-                except OSError as error:
-                    errors[file.path] = f"not written: {_reason(error)}"
+                    staged[file.path].check()
+            _keep_units_whole(files, errors)
             for path, new in staged.items():
-                try:
-                    new.put_in_place()
-                except writing.ChangedSinceRead:
-                    errors[path] = "not written: it changed since it was read; run migrate again"
-                except OSError as error:
-                    errors[path] = f"not written: {_reason(error)}"
+                if path not in errors:
+                    with _noted(errors, path):
+                        new.put_in_place()
         finally:
             _discard(staged.values())
         if len(errors) == len(files):
@@ -102,6 +100,26 @@ def write(files: Sequence[FileResult]) -> dict[str, str]:
         else:
             record.mark_done()
     return errors
+
+
+def _keep_units_whole(files: Sequence[FileResult], errors: dict[str, str]) -> None:
+    """Let no file be written without those that share its connection."""
+    failed = {file.unit or file.path: file.path for file in files if file.path in errors}
+    for file in files:
+        other = failed.get(file.unit or file.path)
+        if other is not None and file.path not in errors:
+            errors[file.path] = f"not written, because {other} was not, which shares its connection"
+
+
+@contextlib.contextmanager
+def _noted(errors: dict[str, str], path: str) -> Iterator[None]:
+    """Note why a file was not written, and go on."""
+    try:
+        yield
+    except writing.ChangedSinceRead:
+        errors[path] = "not written: it changed since it was read; run migrate again"
+    except OSError as error:
+        errors[path] = f"not written: {_reason(error)}"
 
 
 def undo(paths: Sequence[str]) -> Undone:

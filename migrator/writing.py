@@ -35,10 +35,19 @@ class Staged:
             ChangedSinceRead: the file holds something else than `expected`.
             OSError: the file is as it was.
         """
-        if content(self.target) != self.expected:
-            raise ChangedSinceRead(self.target)
+        self.check()
         os.replace(self.temporary, self.target)
         _flush_folder(os.path.dirname(self.target))
+
+    def check(self) -> None:
+        """See whether the file is still as it was read.
+
+        Raises:
+            ChangedSinceRead: it holds something else than `expected`.
+            OSError: it cannot be read.
+        """
+        if content(self.target) != self.expected:
+            raise ChangedSinceRead(self.target)
 
     def discard(self) -> None:
         """Remove the new content, if it is still there."""

@@ -11,7 +11,7 @@ import sys
 import types
 from pathlib import Path
 
-from conftest import migrate_source
+from conftest import migrate_group
 
 import migrator
 from migrator import cli, journal, transaction
@@ -62,7 +62,7 @@ def is_killed(steps, operation):
 
 def main(operation):
     """Let it happen with more steps each time, until the operation is done."""
-    migrator.engine = types.SimpleNamespace(migrate_source=migrate_source)
+    migrator.engine = types.SimpleNamespace(migrate_group=migrate_group)
     states = []
     for steps in range(1000):
         for file in FILES:

@@ -3,7 +3,8 @@ import subprocess
 
 import pytest
 
-from migrator import writing
+from migrator import transaction, writing
+from migrator.result import FileResult
 
 BEFORE, AFTER = b"HOST = 'eu2.rt.speechmatics.com'\n", b"HOST = 'streaming.eu.assemblyai.com'\n"
 
@@ -46,6 +47,21 @@ def test_nothing_is_replaced_before_everything_is_staged(live, project, migrate,
     )
     assert migrate("--write").status == 0
     assert steps == ["stage"] * 3 + ["replace"] * 3
+
+
+def test_no_file_is_written_without_those_that_share_its_connection(live, project):
+    root = project("sender.py", "other.py", content=BEFORE)
+    (root / "sender.py").chmod(0o444)
+    files = [
+        FileResult("live.py", "native", BEFORE, AFTER),
+        FileResult("sender.py", "native", BEFORE, AFTER, unit="live.py"),
+        FileResult("other.py", "native", BEFORE, AFTER),
+    ]
+    assert transaction.write(files) == {
+        "live.py": "not written, because sender.py was not, which shares its connection",
+        "sender.py": "not written: the file is read-only",
+    }
+    assert [(root / file.path).read_bytes() for file in files] == [BEFORE, BEFORE, AFTER]
 
 
 def test_write_with_findings_is_done(live, migrate):

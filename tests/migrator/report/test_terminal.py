@@ -65,10 +65,11 @@ Next:
 
 
 def test_after_writing_it_says_what_was_done(result):
-    text = shown(summary(result, replace(PREVIEW, mode="write")))
+    text = shown(summary(result, replace(PREVIEW, mode="write", command="migrate --undo app")))
     assert "app/live.py: rewritten for AssemblyAI" in text
     assert "app/old.py: runs on the drop-in now" in text
     assert "--write" not in text
+    assert text.endswith("To put the files back as they were: migrate --undo app\n")
 
 
 def test_a_refusal_does_not_say_how_to_write(result):

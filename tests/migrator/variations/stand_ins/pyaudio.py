@@ -18,8 +18,8 @@ class PyAudio:
     def open(
         self, *, rate, format, channels=1, input=False, frames_per_buffer=1024, stream_callback=None, **_
     ):
-        assert (format, channels, input) == (paInt16, 1, True)
-        stream = Stream(rate)
+        assert (channels, input) == (1, True)
+        stream = Stream(rate, format)
         if stream_callback is not None:
             threading.Thread(
                 target=stream.feed, args=(stream_callback, frames_per_buffer), daemon=True
@@ -34,10 +34,12 @@ class PyAudio:
 
 
 class Stream:
-    def __init__(self, rate):
+    def __init__(self, rate, format):
         with wave.open(os.environ["SCENE_SOUND"]) as sound:
             samples = numpy.frombuffer(sound.readframes(sound.getnframes()), dtype="<i2")
         self._samples = soxr.resample(samples, 16000, rate).astype("<i2")
+        if format == paFloat32:
+            self._samples = (self._samples / 32768).astype("<f4")
         self._rate = rate * float(os.environ["SCENE_SPEED"])
         self._position = 0
         self._began = time.monotonic()

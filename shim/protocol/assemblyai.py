@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from shim.protocol.mapping.messages import is_number
+from shim.protocol.records import Label, Record, Share, Whole, exact_reader
 from shim.protocol.wire import NotJSON, dumps, loads
 
 
@@ -32,7 +33,7 @@ class Begin:
     configuration: Mapping[str, Any]
 
 
-class Word(NamedTuple):
+class Word(Record, rename={"is_final": "word_is_final"}):
     """A word of a turn, its punctuation attached.
 
     Attributes:
@@ -45,15 +46,18 @@ class Word(NamedTuple):
     """
 
     text: str
-    start: int
-    end: int
-    confidence: float
+    start: Whole
+    end: Whole
+    confidence: Share
     is_final: bool
-    speaker: str | None
+    speaker: Label | None = None
 
 
-@dataclass(frozen=True)
-class Turn:
+class Turn(
+    Record,
+    tag="Turn",
+    rename={"order": "turn_order", "is_formatted": "turn_is_formatted", "speaker": "speaker_label"},
+):
     """The whole turn as it is understood now; replaces every earlier Turn of the same order.
 
     Attributes:
@@ -62,23 +66,15 @@ class Turn:
         is_formatted: has punctuation and casing. On Universal-3 true on every Turn: no sign of a final.
         transcript: text; on Universal-Streaming partials it may lack the words that are not final.
         words: of the turn so far.
-        end_of_turn_confidence: 0 to 1.
-        utterance: text up to a pause, else empty.
-        language: AssemblyAI's code, or None where it was not told.
-        language_confidence: 0 to 1, or None.
         speaker: label of the turn, or None.
     """
 
-    order: int
+    order: Whole
     end_of_turn: bool
     is_formatted: bool
     transcript: str
     words: tuple[Word, ...]
-    end_of_turn_confidence: float
-    utterance: str
-    language: str | None
-    language_confidence: float | None
-    speaker: str | None
+    speaker: Label | None = None
 
 
 @dataclass(frozen=True)
@@ -178,6 +174,10 @@ ServerMessage = (
 
 def parse(data: str | bytes) -> ServerMessage:
     """What the server said. Never raises."""
+    # Nearly every message is a Turn that is as documented.
+    turn = _read_turn(data)
+    if turn is not None and _runs_forward(turn):
+        return turn
     try:
         message = loads(data)
     except NotJSON as problem:
@@ -243,20 +243,27 @@ def _objects(value: Any) -> list[dict[str, Any]]:
 
 
 def _words(value: Any) -> tuple[Word, ...]:
-    words = []
-    for item in _objects(value):
-        text, start, end = item.get("text"), item.get("start"), item.get("end")
-        confidence, speaker = item.get("confidence"), item.get("speaker")
-        # Most of the time for a Turn goes into its words, so those that are as documented are taken as they are.
-        if not (type(text) is str and type(start) is int and type(end) is int and start <= end):
-            text, start = _string(text), _whole(start)
-            end = max(start, _whole(end))
-        if not (type(confidence) is float and 0.0 <= confidence <= 1.0):
-            confidence = _share(confidence)
-        if speaker is not None:
-            speaker = _string_or_none(speaker)
-        words.append(Word(text, start, end, confidence, item.get("word_is_final") is True, speaker))
-    return tuple(words)
+    return tuple(_word(item) for item in _objects(value))
+
+
+def _word(item: dict[str, Any]) -> Word:
+    start = _whole(item.get("start"))
+    return Word(
+        _string(item.get("text")),
+        start,
+        max(start, _whole(item.get("end"))),
+        _share(item.get("confidence")),
+        item.get("word_is_final") is True,
+        _string_or_none(item.get("speaker")),
+    )
+
+
+_read_turn = exact_reader(Turn)
+
+
+def _runs_forward(turn: Turn) -> bool:
+    """Whether every word ends after it starts."""
+    return not [word for word in turn.words if word.start > word.end]  # half the time of `all`
 
 
 def _begin(message: dict[str, Any]) -> Begin:
@@ -269,17 +276,12 @@ def _begin(message: dict[str, Any]) -> Begin:
 
 
 def _turn(message: dict[str, Any]) -> Turn:
-    language_confidence = message.get("language_confidence")
     return Turn(
         _whole(message.get("turn_order")),
         message.get("end_of_turn") is True,
         message.get("turn_is_formatted") is True,
         _string(message.get("transcript")),
         _words(message.get("words")),
-        _share(message.get("end_of_turn_confidence")),
-        _string(message.get("utterance")),
-        _string_or_none(message.get("language_code")),
-        _share(language_confidence) if is_number(language_confidence) else None,
         _string_or_none(message.get("speaker_label")),
     )
 

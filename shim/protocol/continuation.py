@@ -6,11 +6,11 @@ Every connection counts its time, its turns and its speakers from the beginning.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 from shim.protocol.assemblyai import Turn, Word
 from shim.protocol.mapping.messages import later_label, speaker_number
+from shim.protocol.records import replace
 from shim.protocol.turns import Step, Turns
 
 
@@ -54,11 +54,9 @@ class ContinuedTurns:
         steps = self._turns.turn(message)
         if message.speaker:
             self._labels.add(message.speaker)
-        for i, step in enumerate(steps):
+        for step in steps:
             self._note_speakers(step.final)
-            if self._in_hand:
-                steps[i] = self._with_words_in_hand(step)
-        return steps
+        return [self._with_words_in_hand(step) for step in steps] if self._in_hand else steps
 
     def rest(self) -> list[Step]:
         """All text in hand as final: nothing more will come of it, or not in time."""
@@ -106,13 +104,11 @@ class ContinuedTurns:
     def _in_stream(self, message: Turn) -> Turn:
         offset, earlier = self._offset, self.earlier_speakers
         words = tuple(
-            Word(
-                word.text,
-                word.start + offset,
-                word.end + offset,
-                word.confidence,
-                word.is_final,
-                later_label(word.speaker, earlier),
+            replace(
+                word,
+                start=word.start + offset,
+                end=word.end + offset,
+                speaker=later_label(word.speaker, earlier),
             )
             for word in message.words
         )
@@ -124,7 +120,8 @@ class ContinuedTurns:
         if heard:
             until = max(word.end for word in heard)
             self._in_hand = [word for word in self._in_hand if (word.start + word.end) / 2 > until]
-        return replace(step, open=[*step.open, *self._in_hand])
+        return Step(step.final, [*step.open, *self._in_hand], step.ends_turn)
 
     def _note_speakers(self, words: Sequence[Word]) -> None:
-        self._labels.update(word.speaker for word in words if word.speaker)
+        if words:
+            self._labels.update(word.speaker for word in words if word.speaker)

@@ -12,8 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from shim.protocol.assemblyai import Word
-from shim.protocol.mapping.messages import seconds
-from shim.protocol.speechmatics import Result, alternative, punctuation, word
+from shim.protocol.speechmatics import Result, punctuation, word
 
 _SENTENCE_ENDS = frozenset(".!?。！？।॥؟")
 _MARKS = _SENTENCE_ENDS | frozenset(",;:…，、；：،؛")
@@ -89,29 +88,23 @@ def compose(
     """
     results: list[Result] = []
     texts: list[str] = []
+    speaker = None
     for spoken in words:
-        made, text, attaches = _results(spoken, language, label(spoken.speaker) if label else None)
-        results += made
-        if texts and not attaches:
-            texts.append(delimiter)
-        if text:
+        text, before, core, after = take_apart(spoken.text)
+        start, end = spoken.start / 1000, spoken.end / 1000
+        if label:
+            speaker = label(spoken.speaker)
+        if core and core == text:
+            # Most words have no marks.
+            results.append(word(text, spoken.confidence, language, start, end, speaker))
             texts.append(text)
-    return results, "".join(texts)
-
-
-# A Turn repeats all its words, so that most were made before. Whoever gets the results must not change them.
-@lru_cache(maxsize=2048)
-def _results(spoken: Word, language: str, speaker: str | None) -> tuple[tuple[Result, ...], str, bool]:
-    """The results of one word, its text, and whether that attaches to the word before it."""
-    text, before, core, after = take_apart(spoken.text)
-    start, end = seconds(spoken.start), seconds(spoken.end)
-    results: list[Result] = [
-        punctuation(alternative(mark, 1.0, language, speaker), start, "next", False) for mark in before
-    ]
-    if core:
-        results.append(word(alternative(core, spoken.confidence, language, speaker), start, end))
-    results += [
-        punctuation(alternative(mark, 1.0, language, speaker), end, "previous", ends_sentence)
-        for mark, ends_sentence in after
-    ]
-    return tuple(results), text, not (core or before)
+            continue
+        results += [punctuation(mark, language, start, "next", False, speaker) for mark in before]
+        if core:
+            results.append(word(core, spoken.confidence, language, start, end, speaker))
+        results += [punctuation(mark, language, end, "previous", ends, speaker) for mark, ends in after]
+        if texts and not (core or before):
+            texts[-1] += text
+        elif text:
+            texts.append(text)
+    return results, delimiter.join(texts)

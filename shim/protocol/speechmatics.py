@@ -243,28 +243,35 @@ def audio_added(seq_no: int, channel: str | None = None) -> AudioAdded | Channel
     return {"message": "AudioAdded", "seq_no": seq_no}
 
 
-def alternative(content: str, confidence: float, language: str, speaker: str | None = None) -> Alternative:
-    """The one alternative of a result; ``speaker`` with speaker diarization only."""
-    made: Alternative = {"confidence": confidence, "content": content, "language": language}
+def word(
+    content: str,
+    confidence: float,
+    language: str,
+    start_time: float,
+    end_time: float,
+    speaker: str | None = None,
+) -> WordResult:
+    """A word; ``speaker`` with speaker diarization only."""
+    reading: Alternative = {"confidence": confidence, "content": content, "language": language}
     if speaker is not None:
-        made["speaker"] = speaker
-    return made
-
-
-def word(content: Alternative, start_time: float, end_time: float) -> WordResult:
-    """A word."""
-    return {"alternatives": [content], "end_time": end_time, "start_time": start_time, "type": "word"}
+        reading["speaker"] = speaker
+    return {"alternatives": [reading], "end_time": end_time, "start_time": start_time, "type": "word"}
 
 
 def punctuation(
-    content: Alternative,
+    content: str,
+    language: str,
     time: float,
     attaches_to: Literal["previous", "next", "both", "none"],
     is_eos: bool,
+    speaker: str | None = None,
 ) -> PunctuationResult:
-    """A punctuation mark at the end of the word before it; ``is_eos``: it ends a sentence."""
+    """A punctuation mark, of no duration; ``is_eos``: it ends a sentence. ``speaker`` with speaker diarization only."""
+    reading: Alternative = {"confidence": 1.0, "content": content, "language": language}
+    if speaker is not None:
+        reading["speaker"] = speaker
     return {
-        "alternatives": [content],
+        "alternatives": [reading],
         "attaches_to": attaches_to,
         "end_time": time,
         "is_eos": is_eos,

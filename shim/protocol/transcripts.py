@@ -46,7 +46,7 @@ class Transcripts:
             utterance_ends: False when the turn was only cut so that its words do not wait longer.
         """
         messages: list[ServerMessage] = []
-        final = self._final(step.final, forced)
+        final = self._final(step.final, forced) if step.final else None
         if final:
             messages.append(final)
         if self.partials and (final or step.open or self._partial_shown):

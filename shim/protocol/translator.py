@@ -257,7 +257,10 @@ class Translator:
 
     def _line_of(self, connection: int) -> Line | None:
         """Whose present connection this is."""
-        return next((line for line in self._lines.values() if line.holds(connection)), None)
+        for line in self._lines.values():
+            if line.holds(connection):
+                return line
+        return None
 
     def _done(self, now: float) -> list[Effect]:
         """Draw the conclusions from what happened to the lines."""
@@ -268,7 +271,7 @@ class Translator:
                     break
         if self._state is State.OPENING and all(line.has_begun for line in self._lines.values()):
             self._recognition_started(now)
-        if self._state is State.RUNNING or self._state is State.ENDING:
+        if self._state in (State.RUNNING, State.ENDING):
             for line in self._lines.values():
                 if line.release(now) and self._state is State.RUNNING:
                     self._timers.set("idle", now + self._idle.restart())

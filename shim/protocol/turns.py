@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from shim.protocol.assemblyai import Turn, Word
+from shim.protocol.records import replace
 from shim.protocol.results import take_apart
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """What a message changes.
 
     Attributes:
@@ -172,14 +173,14 @@ def _new_marks(given: str, word: Word) -> list[Word]:
     marks = "".join(mark for mark, _ in take_apart(word.text).after)
     if not marks or take_apart(given).after:
         return []
-    return [word._replace(text=marks, start=word.end)]
+    return [replace(word, text=marks, start=word.end)]
 
 
 def _with_speaker(message: Turn) -> Sequence[Word]:
     # Words that say nothing of their speaker have that of their turn, which is otherwise the majority's.
     if message.speaker is None or all(word.speaker for word in message.words):
         return message.words
-    return [word if word.speaker else word._replace(speaker=message.speaker) for word in message.words]
+    return [word if word.speaker else replace(word, speaker=message.speaker) for word in message.words]
 
 
 def _words_of_text(text: str, turn: _Turn) -> list[Word]:

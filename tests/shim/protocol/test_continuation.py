@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from shim.protocol.assemblyai import Turn, Word
 from shim.protocol.continuation import ContinuedTurns
 from shim.protocol.mapping.messages import later_label, speaker_number
+from shim.protocol.records import replace
 from shim.protocol.turns import Step
 
 
@@ -23,7 +24,7 @@ def word(
 def turn(order: int, words: Iterable[Word], end: bool = False, formatted: bool = True, speaker=None) -> Turn:
     listed = tuple(words)
     text = " ".join(item.text for item in listed)
-    return Turn(order, end, formatted, text, listed, 0.0, "", None, None, speaker)
+    return Turn(order, end, formatted, text, listed, speaker)
 
 
 def texts(words: Iterable[Word]) -> str:
@@ -111,7 +112,7 @@ def test_text_without_words_is_not_lost_on_a_later_connection(turns):
     turns.turn(turn(0, [word("one", 0, 330)], end=True))
     turns.break_off(0)
     turns.resume(300, 330)
-    bare = Turn(0, True, True, "All of it.", (), 0.0, "", None, None, None)
+    bare = Turn(0, True, True, "All of it.", (), None)
     assert finals(turns.turn(bare)) == "All of it."
 
 
@@ -158,15 +159,15 @@ def heard(draw, said, offset: int, formatted: bool, by_word: bool):
     """Turns as a connection sends them that hears the stream from ``offset`` on, in its own time."""
     messages, order = [], 0
     for words in said:
-        mine = [item._replace(start=item.start - offset, end=item.end - offset) for item in words]
+        mine = [replace(item, start=item.start - offset, end=item.end - offset) for item in words]
         mine = [item for item in mine if item.start >= 0]
         if not mine:
             continue
         for count in sorted(draw(st.lists(st.integers(0, len(mine)), max_size=3))):
             shown = mine[:count]
             if shown and not by_word:
-                shown = [item._replace(is_final=False) for item in shown]
-                shown[-1] = shown[-1]._replace(text=shown[-1].text[:2])
+                shown = [replace(item, is_final=False) for item in shown]
+                shown[-1] = replace(shown[-1], text=shown[-1].text[:2])
             messages.append(turn(order, shown, formatted=formatted and not by_word))
         if formatted and by_word:
             messages.append(turn(order, mine, end=True, formatted=False))

@@ -11,8 +11,8 @@ from shim.protocol import speechmatics
 from shim.protocol.mapping.errors import SPEECHMATICS_CLOSE_CODES
 from shim.protocol.mapping.languages import LANGUAGES, language_pack_info
 
-GOOD = speechmatics.word(speechmatics.alternative("Good", 0.98, "en", "S1"), 1.5, 1.9)
-STOP = speechmatics.punctuation(speechmatics.alternative(".", 1.0, "en", "S1"), 1.9, "previous", True)
+GOOD = speechmatics.word("Good", 0.98, "en", 1.5, 1.9, "S1")
+STOP = speechmatics.punctuation(".", "en", 1.9, "previous", True, "S1")
 
 MESSAGES = [
     speechmatics.recognition_started("an-id", language_pack_info("en"), "1.0"),
@@ -73,7 +73,11 @@ def test_messages_have_the_keys_of_captured_ones_in_their_order(oracles: Path) -
 
 
 def test_a_speaker_is_left_out_rather_than_null_without_diarization() -> None:
-    assert "speaker" not in speechmatics.alternative("Good", 0.98, "en")
+    for result in (
+        speechmatics.word("Good", 0.98, "en", 1.5, 1.9),
+        speechmatics.punctuation(".", "en", 1.9, "previous", True),
+    ):
+        assert "speaker" not in result["alternatives"][0]
 
 
 def test_forced_is_only_there_when_true() -> None:

@@ -29,9 +29,7 @@ def turn(
     parts = text.split()
     count = final if final is not None else len(parts) * end
     words = tuple(word(part, at + i, i < count) for i, part in enumerate(parts))
-    return Turn(
-        order, end, formatted, text if transcript is None else transcript, words, 0.0, "", None, None, None
-    )
+    return Turn(order, end, formatted, text if transcript is None else transcript, words)
 
 
 def texts(words: Iterable[Word]) -> str:
@@ -166,11 +164,6 @@ class TestWordByWord:
             True,
             "",
             (Word("25", 0, 600, 1.0, True, None), word("dogs.", 2)),
-            0.0,
-            "",
-            None,
-            None,
-            None,
         )
         assert texts(by_word.turn(later)[0].final) == "dogs."
 
@@ -291,11 +284,6 @@ ANY_TURN = st.builds(
     st.booleans(),
     st.text(max_size=8),
     st.lists(ANY_WORD, max_size=4).map(tuple),
-    st.just(0.0),
-    st.just(""),
-    st.none(),
-    st.none(),
-    st.none(),
 )
 
 

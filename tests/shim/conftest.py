@@ -1,8 +1,9 @@
-"""The vendors' own specifications, as judges of both vocabularies."""
+"""The vendors' own specifications, as judges of both vocabularies; the way from a client to the AssemblyAI emulator."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,16 @@ import av
 import jsonschema
 import pytest
 import yaml
+
+from shim import redirect
+from shim.background import BackgroundServer
+from shim.clock import Clock
+from shim.emulator.assemblyai import AssemblyAIEmulator
+from shim.emulator.scene import Scene
+from shim.settings import Settings
+
+SPEED = 20.0
+API_KEY = "assemblyai-key-of-the-tests"
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -76,3 +87,26 @@ def write_audio() -> Callable[..., None]:
             file.mux(stream.encode(None))
 
     return write
+
+
+@pytest.fixture
+def assemblyai(
+    one_sentence: Scene, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., AssemblyAIEmulator]]:
+    """Starts an AssemblyAI that hears one sentence, and leads what goes to Speechmatics there, faster than real time."""
+    with ExitStack() as stack:
+
+        def start(
+            *faults: str, api_key: str | None = API_KEY, url: str | None = None, scene: Scene = one_sentence
+        ) -> AssemblyAIEmulator:
+            emulator = stack.enter_context(
+                AssemblyAIEmulator(scene, speed=SPEED, faults=faults, keys=[API_KEY])
+            )
+            server = BackgroundServer(
+                lambda: Settings(api_key=api_key, streaming_url=url or emulator.url), Clock(SPEED)
+            )
+            stack.callback(server.stop)
+            monkeypatch.setattr(redirect, "background", server)
+            return emulator
+
+        yield start

@@ -53,7 +53,7 @@ class Microphone:
             self._device = microphone.Microphone(
                 self._device_index, self._sample_rate, _FRAME_MILLISECONDS, self._channels
             )
-        except microphone.MicrophoneError as error:
+        except Exception as error:
             _logger.error("Failed to start microphone: %s", error)
             return False
         self._is_recording = True

@@ -81,11 +81,9 @@ class Transport:
         """
         if self._websocket or self._closed:
             return
-        headers = {
-            REQUEST_ID_HEADER: self._request_id,
-            **(ws_headers or {}),
-            **await self._auth.get_auth_headers(),
-        }
+        headers = {REQUEST_ID_HEADER: self._request_id, **(ws_headers or {})}
+        # Asked for in any case, since the program may count on that; sent to nobody who does not need them.
+        credentials = await self._auth.get_auth_headers()
         options: dict[str, Any] = self._config.to_dict()
         for name in _LEGACY_OPTIONS:
             options.pop(name, None)
@@ -93,8 +91,10 @@ class Transport:
             self._local_url = destination(self._url)
             if self._local_url is not None:
                 options |= _LOCAL_OPTIONS
-            elif self._url.startswith("wss:"):
-                options["ssl"] = self._config.ssl_context
+            else:
+                headers |= credentials
+                if self._url.startswith("wss:"):
+                    options["ssl"] = self._config.ssl_context
             self._websocket = await connect(
                 self._local_url or self._url, additional_headers=headers, **options
             )

@@ -1,7 +1,5 @@
 """Constants of speechmatics-rt (module ``speechmatics.rt.constants``)."""
 
-from __future__ import annotations
-
 CHUNK_SIZE = 4096
 """Bytes that are read from a source at a time unless an `AudioFormat` says otherwise."""
 

@@ -137,7 +137,7 @@ def tone(seconds, rate, hertz=440.0, level=0.5):
     return level * numpy.sin(2 * numpy.pi * hertz * numpy.arange(round(seconds * rate)) / rate)
 
 
-def stop_after(device, reads):
+def stop_after(device, reads, **options):
     """A microphone that is stopped from inside its device, during that read."""
     made = threading.Event()
     count = itertools.count(1)
@@ -150,14 +150,14 @@ def stop_after(device, reads):
             source.stop()
 
     device.before_read = before_read
-    source = Microphone()
+    source = Microphone(**options)
     made.set()
     return source
 
 
-def record(device, reads):
+def record(device, reads, **options):
     """All that a microphone gives of the first frames of a device, as samples between -1 and 1."""
-    with stop_after(device, reads) as source:
+    with stop_after(device, reads, **options) as source:
         return numpy.frombuffer(source.read(10**9), "<i2") / 32768
 
 
@@ -184,6 +184,26 @@ def test_channels_are_mixed_to_one(plug_in):
     left, right = tone(0.1, 16000, 440), tone(0.1, 16000, 660)
     heard = record(plug_in(Device(numpy.stack([left, right], axis=1))), 2)
     assert numpy.abs(heard - (left + right) / 2).max() < 0.0001
+
+
+@pytest.mark.parametrize("rate", [16000, 44100])
+def test_channels_that_are_asked_for_stay_apart(plug_in, rate):
+    sides = [440, 660]
+    sound = numpy.stack([tone(1.0, rate, hertz) for hertz in sides], axis=1)
+    device = plug_in(Device(sound, rate, channels=(1, 2)))
+    heard = record(device, 20, channels=2).reshape(-1, 2)
+    assert device.opened_as[1] == 2
+    assert len(heard) == pytest.approx(16000, abs=20)
+    middle = slice(800, -800)
+    for side, hertz in enumerate(sides):
+        ideal = tone(1.0, 16000, hertz)[: len(heard)]
+        assert numpy.abs(heard[: len(ideal), side][middle] - ideal[middle]).max() < 0.001
+
+
+def test_more_channels_than_a_device_has_are_not_made_up(plug_in):
+    plug_in(Device(numpy.zeros(800)))
+    with pytest.raises(MicrophoneError, match="cannot be opened"):
+        Microphone(channels=2)
 
 
 @pytest.mark.parametrize(

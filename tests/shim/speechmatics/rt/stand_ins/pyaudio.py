@@ -2,7 +2,7 @@
 
 import time
 
-paInt16 = 8
+paInt16, paFloat32, paInt32, paInt24, paUInt8 = 8, 1, 2, 4, 32
 RATE = 16000
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+__all__ = ["EndOfTranscriptException", "ForceEndSession", "JobNotFoundException", "TranscriptionError"]
+
 
 class TranscriptionError(Exception):
     """The service ended the session with an Error; the argument is its reason."""
@@ -12,4 +14,8 @@ class EndOfTranscriptException(Exception):
 
 
 class ForceEndSession(Exception):
-    """Raise it in an event handler to end the session at once, without the rest of the transcript."""
+    """Raise it in an event handler or a middleware to end the session at once, without the rest of the transcript."""
+
+
+class JobNotFoundException(Exception):
+    """Kept for programs that import it: of recorded files, which are not transcribed here."""

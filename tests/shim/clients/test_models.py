@@ -11,6 +11,7 @@ from shim.speechmatics.models import (
     AudioSettings,
     ClientMessageType,
     ConnectionSettings,
+    ConversationConfig,
     ServerMessageType,
     TranscriptionConfig,
 )
@@ -25,9 +26,7 @@ def test_every_message_type_is_one_of_the_protocol(enumeration, table):
 
 
 def test_only_what_was_given_goes_on_the_wire():
-    config = TranscriptionConfig(
-        "de", max_delay=2, conversation_config={"end_of_utterance_silence_trigger": None}
-    )
+    config = TranscriptionConfig("de", max_delay=2, conversation_config=ConversationConfig(None))
     assert config.as_config() == {"language": "de", "max_delay": 2, "conversation_config": {}}
 
 
@@ -47,7 +46,7 @@ def test_transcription_partials_are_partials(given, sent):
 
 
 def test_an_unknown_option_is_not_sent_and_the_log_says_so(caplog):
-    with caplog.at_level(logging.WARNING, "shim.speechmatics.models"):
+    with caplog.at_level(logging.WARNING, "speechmatics.models"):
         config = TranscriptionConfig(model="enhanced")
     assert config.as_config() == {"language": "en"}
     assert "model" in caplog.text

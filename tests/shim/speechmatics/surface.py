@@ -12,6 +12,7 @@ import enum
 import importlib
 import inspect
 import json
+import logging
 import pkgutil
 import re
 import subprocess
@@ -19,6 +20,7 @@ import sys
 import textwrap
 import types
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +72,23 @@ def differences(original: dict[str, str], ours: dict[str, str]) -> dict[str, str
 
 
 def written(document: Path, heading: str) -> dict[str, str]:
-    """The differences that a document admits: name -> reason, from the table of two columns under a heading."""
+    """The differences that a document admits: name -> reason, from the table of two columns under a heading.
+
+    A name that ends in ``.*`` is everything below it.
+    """
     section = document.read_text("utf-8").split(f"\n{heading}\n", 1)[1].split("\n#", 1)[0]
     rows = re.findall(r"^\| `([^`]+)`((?:, `[^`]+`)*) \| (.+) \|$", section, re.MULTILINE)
     return {name: reason for first, more, reason in rows for name in (first, *re.findall("`([^`]+)`", more))}
+
+
+def unexplained(found: dict[str, str], reasons: dict[str, str]) -> dict[str, str]:
+    """The differences that the written list does not have, and what it has without a difference."""
+    explained = {name: [row for row in reasons if fnmatchcase(name, row)] for name in found}
+    used = {row for rows in explained.values() for row in rows}
+    return {
+        **{name: found[name] for name, rows in explained.items() if not rows},
+        **{row: "written down, but there is no difference" for row in reasons if row not in used},
+    }
 
 
 class Surface:
@@ -101,6 +116,8 @@ class Surface:
     def _describe(self, place: str, thing: Any) -> None:
         if isinstance(thing, types.ModuleType):
             self.names[place] = f"module {self._relative(thing.__name__)}"
+        elif isinstance(thing, logging.Logger):
+            self.names[place] = f"logger {thing.name}"
         elif not self._is_ours(thing):
             self.names[place] = self._value(thing)
         elif (first := self._places.setdefault(id(thing), place)) != place:

@@ -118,3 +118,12 @@ def test_the_written_list_is_read_from_a_document(surface, tmp_path):
         "a": "`two` at once",
         "b.c": "`two` at once",
     }
+
+
+def test_only_what_is_not_written_down_is_unexplained(surface):
+    found = {"Client": "class()", "batch.Client.run": "missing: ()"}
+    assert surface.unexplained(found, {"Client": "because", "batch.*": "because"}) == {}
+    assert surface.unexplained(found, {"Client": "because", "Old": "because"}) == {
+        "batch.Client.run": "missing: ()",
+        "Old": "written down, but there is no difference",
+    }

@@ -95,13 +95,24 @@ def _names(body: list[ast.stmt], module: str) -> Iterator[str]:
             case ast.ImportFrom(names=aliases) if statement.module != "__future__":
                 for alias in aliases:
                     if alias.name == "*":
-                        yield from (n for n in exports(_source(statement, module)) if not n.startswith("_"))
+                        yield from _of_a_star(_source(statement, module))
                     else:
                         yield alias.asname or alias.name
             case ast.Assign(targets=targets):
                 yield from (node.id for t in targets for node in ast.walk(t) if isinstance(node, ast.Name))
             case ast.AnnAssign(target=ast.Name(id=name)):
                 yield name
+
+
+def _of_a_star(module: str) -> frozenset[str]:
+    """What a star import takes from a module of the drop-in: its ``__all__``, or every public name."""
+    file = _file(module)
+    assert file is not None
+    for statement in _parsed(file).body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id="__all__")], value=names):
+                return frozenset(ast.literal_eval(names))
+    return frozenset(name for name in exports(module) if not name.startswith("_"))
 
 
 def _imports(module: str) -> Iterator[str]:

@@ -19,4 +19,7 @@ def test_what_differs_from_the_legacy_sdk_is_written_down(
     original = surface.of(environment_python("speechmatics-python"), "speechmatics")
     found = surface.differences(original, surface.of(sys.executable, "shim.speechmatics"))
     assert len(original) > 450
-    assert surface.unexplained(found, surface.written(DOCUMENT, "### Names of speechmatics-python that differ")) == {}
+    assert (
+        surface.unexplained(found, surface.written(DOCUMENT, "### Names of speechmatics-python that differ"))
+        == {}
+    )

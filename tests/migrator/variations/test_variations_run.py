@@ -69,7 +69,10 @@ def scripts(pattern: str) -> list[str]:
     return sorted(str(path.relative_to(PROGRAMS)) for path in found)
 
 
-LEGACY, NATIVE, SHIM = (scripts(f"*/*/{kind}.py") for kind in ("legacy", "native", "shim"))
+LEGACY, NATIVE, SHIM = (
+    [*scripts(f"variations/*/{kind}.py"), *scripts(f"websockets/*/{kind}.py")]
+    for kind in ("legacy", "native", "shim")
+)
 
 
 @dataclass

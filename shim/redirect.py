@@ -34,7 +34,11 @@ def destination(url: str) -> str | None:
 
 def is_redirected(url: str) -> bool:
     """Whether ``url`` names a Speechmatics host, or one that `shim.configure` was told of."""
-    host = _host(url)
+    return is_redirected_host(_host(url))
+
+
+def is_redirected_host(host: str) -> bool:
+    """Whether this is a Speechmatics host, or one that `shim.configure` was told of."""
     return region_of(host) is not None or host in settings.current().speechmatics_hosts
 
 

@@ -19,11 +19,16 @@ ADAPTERS: dict[str, str] = {
     "websockets.asyncio.client": "shim.adapters.websockets:patch_asyncio",
     "websockets.legacy.client": "shim.adapters.websockets:patch_legacy",
     "websockets.sync.client": "shim.adapters.websockets:patch_sync",
+    "websockets.trio.client": "shim.adapters.websockets:patch_trio",
     "aiohttp": "shim.adapters.aiohttp:patch",
     "httpx": "shim.adapters.temporary_keys:patch_httpx",
     "requests": "shim.adapters.temporary_keys:patch_requests",
+    "urllib.request": "shim.adapters.temporary_keys:patch_urllib",
 }
 """Module of a client library -> the function that redirects it once it is imported, as ``module:function``."""
+
+GUARDS: dict[str, str] = {"socket": "shim.adapters.guard:patch"}
+"""The same for what ``shim run`` refuses, because no adapter redirects it."""
 
 _watched: set[str] = set()
 
@@ -47,7 +52,7 @@ def watch(modules: Iterable[str], *, load: bool = False) -> None:
     """Redirect modules of `ADAPTERS`: at once those that are imported, the others right after they will be.
 
     Args:
-        modules: their names.
+        modules: their names; those of `GUARDS` are taken too.
         load: import the adapters now, and with them the session server, rather than with the first library.
     """
     if load:
@@ -62,12 +67,12 @@ def watch(modules: Iterable[str], *, load: bool = False) -> None:
 
 
 def apply(module: ModuleType) -> None:
-    """Redirect an imported module of `ADAPTERS`."""
+    """Redirect an imported module."""
     load_patch(module.__name__)(module)
 
 
 def load_patch(name: str) -> Patch:
-    """The function that `ADAPTERS` names."""
-    adapter, _, function = ADAPTERS[name].partition(":")
+    """The function that the tables name."""
+    adapter, _, function = {**ADAPTERS, **GUARDS}[name].partition(":")
     patch: Patch = getattr(importlib.import_module(adapter), function)
     return patch

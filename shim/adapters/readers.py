@@ -95,23 +95,29 @@ class ThreadReader(_Reader):
         self._received_all.wait(self.seconds_left)
 
 
-class TaskReader(_Reader):
-    """A connection that one task of an event loop reads."""
+class _TaskReader(_Reader):
+    """What tasks of asyncio and of trio have in common."""
 
-    def __init__(self, local_url: str) -> None:
+    def __init__(self, local_url: str, received_all: Any) -> None:
         super().__init__(local_url)
-        self._task: asyncio.Task[Any] | None = None
-        self._waiting: asyncio.Task[Any] | None = None
-        self._received_all = asyncio.Event()
+        self._task: Any = None
+        self._waiting: Any = None
+        self._received_all = received_all
+
+    def _current_task(self) -> Any:
+        raise NotImplementedError
+
+    def _has_ended(self, task: Any) -> bool:
+        raise NotImplementedError
 
     def note_reader(self) -> None:
         """The current task reads. To be called where the program calls, not in a task that a time limit made."""
-        self._task = asyncio.current_task()
+        self._task = self._current_task()
 
     @contextlib.contextmanager
     def receiving(self) -> Iterator[None]:
         """The current task waits for a message."""
-        before, self._waiting = self._waiting, asyncio.current_task()
+        before, self._waiting = self._waiting, self._current_task()
         try:
             yield
         finally:
@@ -127,7 +133,20 @@ class TaskReader(_Reader):
         if self._received_all.is_set():
             return False
         reader = self._waiting or self._task
-        return reader is not None and reader is not asyncio.current_task() and not reader.done()
+        return reader is not None and reader is not self._current_task() and not self._has_ended(reader)
+
+
+class TaskReader(_TaskReader):
+    """A connection that one task of an asyncio event loop reads."""
+
+    def __init__(self, local_url: str) -> None:
+        super().__init__(local_url, asyncio.Event())
+
+    def _current_task(self) -> asyncio.Task[Any] | None:
+        return asyncio.current_task()
+
+    def _has_ended(self, task: asyncio.Task[Any]) -> bool:
+        return task.done()
 
     async def drain(self, closed: Awaitable[object] | None = None) -> None:
         """Begin to close and wait until the reader has had everything, at most `CLOSE_SECONDS` from the beginning.
@@ -142,3 +161,30 @@ class TaskReader(_Reader):
                 await asyncio.wait_for(closed, self.seconds_left)
             if self.is_read_elsewhere:
                 await asyncio.wait_for(self._received_all.wait(), self.seconds_left)
+
+
+class TrioReader(_TaskReader):
+    """A connection that one task of trio reads.
+
+    Args:
+        local_url: as for the others.
+        trio: the module, which is the program's to import.
+    """
+
+    def __init__(self, local_url: str, trio: Any) -> None:
+        super().__init__(local_url, trio.Event())
+        self._trio = trio
+
+    def _current_task(self) -> Any:
+        return self._trio.lowlevel.current_task()
+
+    def _has_ended(self, task: Any) -> bool:
+        return task.parent_nursery is not None and task not in task.parent_nursery.child_tasks
+
+    async def drain(self, closed: Awaitable[object]) -> None:
+        """`TaskReader.drain`."""
+        self.begin_close()
+        with self._trio.move_on_after(self.seconds_left):
+            await closed
+            if self.is_read_elsewhere:
+                await self._received_all.wait()

@@ -1,4 +1,4 @@
-"""Redirects requests for temporary Speechmatics keys that are made with httpx or requests.
+"""Redirects requests for temporary Speechmatics keys that are made with httpx, requests or urllib.
 
 The seam is where each library hands one finished request to the network: everything above it (sessions, headers, the
 response's own checks) is the program's, test doubles stand in its place, and a proxy is below it.
@@ -6,6 +6,7 @@ response's own checks) is the program's, test doubles stand in its place, and a 
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -48,6 +49,29 @@ def patch_httpx(library: Any) -> None:
 
     replace_method(library.HTTPTransport, "handle_request", handle_request)
     replace_method(library.AsyncHTTPTransport, "handle_async_request", handle_async_request)
+
+
+def patch_urllib(library: Any) -> None:
+    """Redirect ``urllib.request``."""
+
+    def do_open(original: Callable[..., Any]) -> Callable[..., Any]:
+        def do_open(self: Any, connection_class: Any, request: Any, **options: Any) -> Any:
+            # By now a proxy may stand where the request is sent, but its address is still the program's.
+            url = key_destination(request.get_method(), request.full_url)
+            if url is None:
+                return original(self, connection_class, request, **options)
+            headers = {**request.headers, **request.unredirected_hdrs}
+            del headers["Host"]
+            local = library.Request(url, request.data, headers, method=request.get_method())
+            local.add_unredirected_header("Host", local.host)
+            local.timeout = request.timeout
+            response = original(self, http.client.HTTPConnection, local)
+            response.url = request.full_url
+            return response
+
+        return do_open
+
+    replace_method(library.AbstractHTTPHandler, "do_open", do_open)
 
 
 def patch_requests(library: Any) -> None:

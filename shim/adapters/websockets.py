@@ -1,4 +1,4 @@
-"""Redirects the three clients of ``websockets``: asyncio, legacy and sync.
+"""Redirects the clients of ``websockets``: asyncio, legacy, sync and trio.
 
 The classes that make connections are patched, not their names, which programs and SDKs have bound long before. The
 synchronous client before 17.1 has no such class; there the function ``connect`` keeps its identity and gets new code.
@@ -6,14 +6,15 @@ synchronous client before 17.1 has no such class; there the function ``connect``
 
 from __future__ import annotations
 
+import contextlib
 import types
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 from websockets.uri import parse_uri
 
-from shim.adapters.readers import TaskReader, ThreadReader, coroutine_function
+from shim.adapters.readers import TaskReader, ThreadReader, TrioReader, coroutine_function
 from shim.redirect import destination, is_redirected, replace_method
 
 # Of the way to the remote host, so of no use on loopback.
@@ -25,6 +26,7 @@ _NETWORK_OPTIONS = (
     "host",
     "interleave",
     "local_addr",
+    "local_address",
     "port",
     "proto",
     "proxy_server_hostname",
@@ -36,6 +38,7 @@ _NETWORK_OPTIONS = (
     "ssl_context",
     "ssl_handshake_timeout",
     "ssl_shutdown_timeout",
+    "stream",
 )
 _HEADERS = "additional_headers"
 _LEGACY_HEADERS = "extra_headers"
@@ -53,6 +56,7 @@ def patch_asyncio(library: Any) -> None:
     _patch_init(library.connect, _HEADERS)
     replace_method(library.connect, "__await__", _awaiting(_point))
     _patch_coroutines(library.ClientConnection)
+    _patch_close(library.ClientConnection)
 
 
 def patch_legacy(library: Any) -> None:
@@ -60,6 +64,7 @@ def patch_legacy(library: Any) -> None:
     _patch_init(library.Connect, _LEGACY_HEADERS)
     replace_method(library.Connect, "__await__", _awaiting(library.Connect.handle_redirect))
     _patch_coroutines(library.WebSocketClientProtocol)
+    _patch_close(library.WebSocketClientProtocol)
 
 
 def patch_sync(library: Any) -> None:
@@ -70,6 +75,27 @@ def patch_sync(library: Any) -> None:
     else:
         _replace_code(library.connect)
     _patch_blocking(library.ClientConnection)
+
+
+def patch_trio(library: Any) -> None:
+    """Redirect ``websockets.trio.client``."""
+    _patch_init(library.connect, _HEADERS)
+
+    def connect(original: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def connect(self: Any, nursery: Any) -> Any:
+            local_url = _local_url(self)
+            if local_url is None:
+                return await original(self, nursery)
+            _point(self, local_url)
+            connection = await original(self, nursery)
+            setattr(connection, _READER, TrioReader(local_url, library.trio))
+            return connection
+
+        return connect
+
+    replace_method(library.connect, "connect", connect)
+    _patch_coroutines(library.ClientConnection)
+    _patch_aclose(library.ClientConnection)
 
 
 # Connecting
@@ -183,7 +209,7 @@ def _patch_coroutines(connection: type) -> None:
             reader.note_reader()
             return receive(reader, original(self, *arguments, **options))
 
-        async def receive(reader: TaskReader, receiving: Awaitable[Any]) -> Any:
+        async def receive(reader: TaskReader | TrioReader, receiving: Awaitable[Any]) -> Any:
             with reader.receiving():
                 try:
                     return await receiving
@@ -193,6 +219,34 @@ def _patch_coroutines(connection: type) -> None:
 
         return recv
 
+    def recv_streaming(original: Callable[..., AsyncGenerator[Any, None]]) -> Callable[..., Any]:
+        def recv_streaming(self: Any, *arguments: Any, **options: Any) -> Any:
+            reader = getattr(self, _READER, None)
+            fragments = original(self, *arguments, **options)
+            return fragments if reader is None else receive(reader, fragments)
+
+        async def receive(reader: TaskReader | TrioReader, fragments: AsyncGenerator[Any, None]) -> Any:
+            async with contextlib.aclosing(fragments):
+                while True:
+                    reader.note_reader()
+                    with reader.receiving():
+                        try:
+                            fragment = await fragments.__anext__()
+                        except StopAsyncIteration:
+                            return
+                        except ConnectionClosed:
+                            reader.note_end()
+                            raise
+                    yield fragment
+
+        return recv_streaming
+
+    replace_method(connection, "recv", recv)
+    if hasattr(connection, "recv_streaming"):
+        replace_method(connection, "recv_streaming", recv_streaming)
+
+
+def _patch_close(connection: type) -> None:
     def close(original: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
         async def close(self: Any, *arguments: Any, **options: Any) -> None:
             reader = getattr(self, _READER, None)
@@ -204,8 +258,25 @@ def _patch_coroutines(connection: type) -> None:
 
         return close
 
-    replace_method(connection, "recv", recv)
     replace_method(connection, "close", close)
+
+
+def _patch_aclose(connection: type) -> None:
+    def aclose(original: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        async def aclose(self: Any, *arguments: Any, **options: Any) -> None:
+            reader = getattr(self, _READER, None)
+            try:
+                if reader is not None and reader.is_read_elsewhere:
+                    await reader.drain(self.wait_closed())
+            finally:
+                # In trio also who is cancelled must close, and does it without waiting.
+                if reader is not None:
+                    _limit_close(self, reader.seconds_left)
+                await original(self, *arguments, **options)
+
+        return aclose
+
+    replace_method(connection, "aclose", aclose)
 
 
 def _patch_blocking(connection: type) -> None:
@@ -223,6 +294,22 @@ def _patch_blocking(connection: type) -> None:
 
         return recv
 
+    def recv_streaming(original: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+        def recv_streaming(self: Any, *arguments: Any, **options: Any) -> Iterator[Any]:
+            reader = getattr(self, _READER, None)
+            fragments = original(self, *arguments, **options)
+            return fragments if reader is None else receive(reader, fragments)
+
+        def receive(reader: ThreadReader, fragments: Iterator[Any]) -> Iterator[Any]:
+            reader.note_reader()
+            try:
+                yield from fragments
+            except ConnectionClosed:
+                reader.note_end()
+                raise
+
+        return recv_streaming
+
     def close(original: Callable[..., None]) -> Callable[..., None]:
         def close(self: Any, *arguments: Any, **options: Any) -> None:
             reader = getattr(self, _READER, None)
@@ -236,6 +323,7 @@ def _patch_blocking(connection: type) -> None:
         return close
 
     replace_method(connection, "recv", recv)
+    replace_method(connection, "recv_streaming", recv_streaming)
     replace_method(connection, "close", close)
 
 

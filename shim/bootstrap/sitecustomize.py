@@ -39,13 +39,14 @@ def leave_to_the_program() -> None:
 
 
 def redirect() -> None:
-    """Redirect all client libraries, as the program imports them."""
+    """Redirect all client libraries, as the program imports them, and refuse what would go past them."""
     load("shim", [ROOT])
     adapters = importlib.import_module("shim.adapters")
+    modules = [*adapters.ADAPTERS, *adapters.GUARDS]
     if not os.environ.get(APART_VARIABLE):
-        adapters.watch(adapters.ADAPTERS)
+        adapters.watch(modules)
         return
-    adapters.watch(adapters.ADAPTERS, load=True)
+    adapters.watch(modules, load=True)
     for name in [name for name in sys.modules if name.partition(".")[0] == "shim"]:
         del sys.modules[name]
 

@@ -239,6 +239,29 @@ def test_without_a_key_the_program_sees_a_refused_handshake_and_the_log_names_th
     assert "ASSEMBLYAI_API_KEY" in done.stderr
 
 
+RAW = """
+import asyncio, socket
+host = "eu2.rt.speechmatics.com"
+async def main():
+    await asyncio.open_connection(host, 443, ssl=True)
+for way in (lambda: socket.create_connection((host, 443)), lambda: asyncio.run(main())):
+    try: way()
+    except OSError as refused: print(type(refused).__name__)
+print(socket.getaddrinfo("127.0.0.1", 80)[0][4])
+"""
+
+
+@pytest.mark.parametrize("has_its_own_shim", [False, True])
+def test_a_library_that_cannot_be_redirected_is_refused_aloud(run, tmp_path, has_its_own_shim):
+    (tmp_path / "app.py").write_text(RAW)
+    if has_its_own_shim:
+        (tmp_path / "shim.py").write_text("")
+    done = run("app.py")
+    assert done.stdout.split("\n") == ["gaierror", "gaierror", "('127.0.0.1', 80)", ""]
+    assert done.stderr.count("the connection to eu2.rt.speechmatics.com was refused") == 2
+    assert "shim serve" in done.stderr
+
+
 # What the user may get wrong
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import urllib.parse
+import urllib.request
 from collections.abc import Callable
 from typing import Any
 
@@ -54,7 +57,16 @@ def with_aiohttp(url: str) -> Answer:
     return asyncio.run(ask())
 
 
-LIBRARIES = [with_requests, with_httpx, with_an_asynchronous_httpx, with_aiohttp]
+def with_urllib(url: str) -> Answer:
+    request = urllib.request.Request(
+        f"{url}?{urllib.parse.urlencode(PARAMS)}", json.dumps(BODY).encode(), HEADERS, method="POST"
+    )
+    with urllib.request.urlopen(request, timeout=20) as response:
+        assert response.url.startswith(url)
+        return response.status, json.load(response)
+
+
+LIBRARIES = [with_requests, with_httpx, with_an_asynchronous_httpx, with_aiohttp, with_urllib]
 
 
 @pytest.fixture(params=LIBRARIES, ids=lambda ask: ask.__name__)
@@ -108,6 +120,9 @@ def test_a_test_double_in_the_place_of_the_network_is_left_alone() -> None:
 
 
 def test_other_hosts_are_reached_as_before(other_server: str) -> None:
-    redirect.install("httpx", "requests")
+    redirect.install("httpx", "requests", "urllib")
     url = f"http://{other_server}/v1/api_keys"
     assert httpx.get(url).text == requests.get(url, timeout=20).text == "/v1/api_keys"
+    # The opener of the module remembers the proxies of its first use.
+    with urllib.request.build_opener().open(url, timeout=20) as response:
+        assert response.read() == b"/v1/api_keys"

@@ -241,7 +241,13 @@ def test_a_test_double_made_after_a_connection_can_be_awaited() -> None:
 
 @pytest.mark.parametrize(
     ("reading", "leaving"),
-    [("iteration", "async with"), ("iteration", "close"), ("recv", "close"), ("wait_for", "close")],
+    [
+        ("iteration", "async with"),
+        ("iteration", "close"),
+        ("recv", "close"),
+        ("wait_for", "close"),
+        ("recv_streaming", "close"),
+    ],
 )
 def test_a_reader_in_another_task_gets_the_rest_although_the_program_forgot_to_end_the_stream(
     assemblyai: Start,
@@ -253,6 +259,8 @@ def test_a_reader_in_another_task_gets_the_rest_although_the_program_forgot_to_e
     leaving: str,
     reading: str,
 ) -> None:
+    if reading == "recv_streaming" and connect is not websockets.connect:
+        pytest.skip("the legacy client has no recv_streaming")
     emulator = assemblyai(speed=DRAIN_SPEED)
     messages: Messages = []
     ends: list[str] = []
@@ -263,6 +271,8 @@ def test_a_reader_in_another_task_gets_the_rest_although_the_program_forgot_to_e
                 yield text
             return
         with suppress(websockets.ConnectionClosedOK):
+            while reading == "recv_streaming":
+                yield "".join([fragment async for fragment in connection.recv_streaming()])
             while True:
                 yield await (
                     connection.recv() if reading == "recv" else asyncio.wait_for(connection.recv(), 20)
@@ -385,15 +395,24 @@ def test_a_task_that_the_reader_waits_for_may_close(
 # The synchronous client
 
 
+@pytest.mark.parametrize("reading", ["iteration", "recv_streaming"])
 def test_a_thread_that_reads_gets_the_rest_of_a_synchronous_connection(
-    assemblyai: Start, start_message: str, paced: Paced, one_sentence: Scene, text_of: TextOf
+    assemblyai: Start, start_message: str, paced: Paced, one_sentence: Scene, text_of: TextOf, reading: str
 ) -> None:
     assemblyai(speed=DRAIN_SPEED)
     messages: Messages = []
     started = threading.Event()
 
+    def texts(connection: Any) -> Iterator[str]:
+        if reading == "iteration":
+            yield from connection
+            return
+        with suppress(websockets.ConnectionClosedOK):
+            while True:
+                yield "".join(connection.recv_streaming())
+
     def read(connection: Any) -> None:
-        for text in connection:
+        for text in texts(connection):
             messages.append(json.loads(text))
             if messages[-1]["message"] == "RecognitionStarted":
                 started.set()
@@ -413,6 +432,22 @@ def test_a_thread_that_reads_gets_the_rest_of_a_synchronous_connection(
     assert names(messages)[-1] == "EndOfTranscript"
     assert text_of(messages) == one_sentence.text
     reader.join(20)
+
+
+@pytest.mark.skipif(not hasattr(websockets.sync.client, "reconnect"), reason="this version has no such loop")
+def test_the_synchronous_loop_that_connects_again_opens_a_session_each_time(
+    assemblyai: Start, start_message: str
+) -> None:
+    emulator = assemblyai()
+    started = set()
+    for connection in websockets.sync.client.reconnect(URL):
+        connection.send(start_message)
+        while (message := json.loads(connection.recv()))["message"] != "RecognitionStarted":
+            pass
+        started.add(message["id"])
+        if len(started) == 2:
+            break
+    assert len(emulator.journal.connections) == 2
 
 
 @pytest.mark.filterwarnings("ignore:connect.. must be used as a context manager:DeprecationWarning")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
-from migrator import project, report
+from migrator import project, report, sieve
 from migrator.options import Options, Region, Target
 from migrator.result import FileResult, Result
 
@@ -96,7 +96,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
         prog=program,
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
         allow_abbrev=False,
     )
     add = parser.add_argument
@@ -179,6 +179,23 @@ def _parser(program: str) -> argparse.ArgumentParser:
     )
     add("--version", action=_Version, help="print the version and exit")
     return parser
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Asks for the width itself: argparse imports shutil for that, with every argument that is added."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size().columns or 80
+    except OSError:  # not a terminal
+        return 80
 
 
 class _Version(argparse.Action):
@@ -274,10 +291,8 @@ def _rule_names(lists: Sequence[str]) -> frozenset[str]:
 
 
 def _migrate_paths(request: argparse.Namespace, command: str) -> int:
-    from migrator import workers
-
     options = _options(request)
-    jobs = request.jobs or workers.default_jobs()
+    jobs = request.jobs or sieve.processors()
     try:
         candidates = project.find(request.paths, request.exclude, jobs)
     except project.NoSuchPath as error:
@@ -289,7 +304,7 @@ def _migrate_paths(request: argparse.Namespace, command: str) -> int:
         if not refusal:
             result, refusal = _write(result)
         mode = "refused" if refusal else "write"
-    if mode in ("preview", "refused"):
+    if mode in ("preview", "refused") and any(file.changed for file in result.files):
         _print_diffs(result, request.color)
     status = _report(result, request, mode, command)
     if refusal:
@@ -382,7 +397,7 @@ def _print_diffs(result: Result, color: str) -> None:
     for file in result.files:
         text = diff.unified(file)
         _print_bytes(diff.coloured(text) if colour else text)
-    if sys.stdout.isatty() and any(file.changed for file in result.files):
+    if sys.stdout.isatty():
         print()  # the summary follows on the same screen
 
 

@@ -18,11 +18,6 @@ WORTH_PROCESSES = 20
 Migrate = Callable[[Group, Options], list[FileResult]]
 
 
-def default_jobs() -> int:
-    """The number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def migrate_all(migrate: Migrate, groups: Sequence[Group], options: Options, jobs: int) -> list[FileResult]:
     """The results of all groups, in their order.
 

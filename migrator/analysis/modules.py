@@ -17,7 +17,8 @@ from typing import Any
 _STATEMENT = re.compile(
     r"^[ \t]*(?:from|import)\b(?:[^\n(#\\]|\\\r?\n)*(?:\([^)]*\)(?:[^\n#\\]|\\\r?\n)*)?", re.MULTILINE
 )
-_IMPORTS = re.compile(rb"^[ \t]*(?:from|import)\b(?:[^\n(#]*\([^)]*\)|[^\n#]*)", re.MULTILINE)
+# Begins with what is searched for fastest: every file of a project goes through it.
+_IMPORTS = re.compile(rb"\n[ \t]*(?:from|import)\b(?:[^\n(#]*\([^)]*\)|[^\n#]*)")
 _WORDS = re.compile(rb"\w+")
 _MAKES_UP_NAMES = frozenset({b"getattr", b"vars", b"__dict__", b"dir"})
 _PACKAGE = "__init__.py"
@@ -219,7 +220,8 @@ class Tree:
         """Every word in the import statements of the project, with the files where it stands."""
         found: dict[str, list[str]] = {}
         for path in self._paths:
-            for word in {word for line in _IMPORTS.findall(self.read(path)) for word in _WORDS.findall(line)}:
+            imports = b"".join(_IMPORTS.findall(b"\n" + self.read(path)))
+            for word in set(_WORDS.findall(imports)):
                 found.setdefault(word.decode("utf-8", "replace"), []).append(path)
         return found
 

@@ -6,13 +6,13 @@ falls into is replaced; a change between two statements belongs to the one befor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import cast
 
 import libcst as cst
-from libcst.metadata import MetadataWrapper, WhitespaceInclusivePositionProvider
+from libcst._nodes.internal import CodegenState
 
 from migrator.analysis.source import Source, SourceError
 from migrator.edits import Change, OverlapError
@@ -42,11 +42,11 @@ def carry_out(source: Source, changes: Iterable[Change]) -> str:
     ordered = _in_order(source, changes)
     if not ordered:
         return source.text
-    module = _parsed(source)
+    module, whole = _parsed(source)
     expected = _spliced(source, 0, len(source.text), ordered)
     replacements: dict[cst.CSTNode, list[cst.BaseStatement]] = {}
-    if _replace(source, module, _regions(source, module), ordered, replacements):
-        rewritten = module.visit(_Replacing(replacements)).code
+    if _replace(source, module, whole, ordered, replacements):
+        rewritten = module.visit(_Replacing(replacements, _untouched(whole, replacements))).code
     else:  # a change of the comments at the head or the foot of the file
         try:
             rewritten = cst.parse_module(expected).code
@@ -58,14 +58,23 @@ def carry_out(source: Source, changes: Iterable[Change]) -> str:
 
 
 class _Replacing(cst.CSTTransformer):
-    """Puts the new statements into the places of the old ones."""
+    """Puts the new statements into the places of the old ones.
 
-    def __init__(self, replacements: dict[cst.CSTNode, list[cst.BaseStatement]]) -> None:
+    Args:
+        untouched: statements that need not be visited, because nothing in them is replaced.
+    """
+
+    def __init__(
+        self, replacements: dict[cst.CSTNode, list[cst.BaseStatement]], untouched: Container[cst.CSTNode]
+    ) -> None:
         super().__init__()
         self._replacements = replacements
+        self._untouched = untouched
 
     def on_visit(self, node: cst.CSTNode) -> bool:
-        return node not in self._replacements
+        return not (
+            isinstance(node, cst.BaseExpression) or node in self._untouched or node in self._replacements
+        )
 
     def on_leave(  # type: ignore[override]
         self, original_node: cst.CSTNode, updated_node: cst.CSTNode
@@ -158,21 +167,63 @@ def _statements(
     return None if comments_behind else list(body)
 
 
-def _regions(source: Source, module: cst.Module) -> _Region:
-    """The module, and in it every statement."""
-    ranges = MetadataWrapper(module, unsafe_skip_copy=True).resolve(WhitespaceInclusivePositionProvider)
+def _untouched(region: _Region, replacements: Container[cst.CSTNode]) -> set[cst.CSTNode]:
+    """The statements below a region that are not replaced, and in whose blocks none is."""
+    found: set[cst.CSTNode] = set()
+    for inner in region.inside:
+        found |= _untouched(inner, replacements)
+        if (
+            inner.node
+            and inner.node not in replacements
+            and all(child.node in found for child in inner.inside)
+        ):
+            found.add(inner.node)
+    return found
+
+
+class _Printing(CodegenState):
+    """Prints a module and notes between which of its tokens each statement stands.
+
+    What libcst's metadata offers for it notes every node, and visits all of them once more.
+    """
+
+    def __init__(self, module: cst.Module) -> None:
+        super().__init__(module.default_indent, module.default_newline)
+        self.places: dict[cst.CSTNode, tuple[int, int]] = {}
+
+    def before_codegen(self, node: cst.CSTNode) -> None:
+        if isinstance(node, cst.BaseStatement):
+            self.places[node] = (len(self.tokens), 0)
+
+    def after_codegen(self, node: cst.CSTNode) -> None:
+        if isinstance(node, cst.BaseStatement):
+            self.places[node] = (self.places[node][0], len(self.tokens))
+
+
+def _parsed(source: Source) -> tuple[cst.Module, _Region]:
+    """The module of a source, and every statement in it."""
+    try:
+        module = cst.parse_module(source.text)
+    except cst.ParserSyntaxError as error:
+        place = f"line {error.raw_line}, column {error.raw_column + 1}"
+        raise SourceError(f"{place}: Python accepts it, but libcst cannot parse it") from error
+    printing = _Printing(module)
+    module._codegen(printing)
+    if "".join(printing.tokens) != source.text:
+        raise SourceError("line 1: libcst does not keep its line ends or form feeds")
+    offsets = list(accumulate(map(len, printing.tokens), initial=0))
 
     def inside(body: Iterable[cst.CSTNode], around: tuple[str, ...], indentation: str) -> Iterator[_Region]:
         for node in body:
-            place = ranges[node]
-            start, end = (source.line_start(at.line) + at.column for at in (place.start, place.end))
+            # The line end behind the last statement is taken back where the file has none.
+            start, end = (offsets[min(token, len(offsets) - 1)] for token in printing.places[node])
             region = _Region(cast("cst.BaseStatement", node), start, end, around)
             for block in _blocks(node):
                 step = module.default_indent if block.indent is None else block.indent
                 region.inside += inside(block.body, (*around, indentation), indentation + step)
             yield region
 
-    return _Region(None, 0, len(source.text), (), list(inside(module.body, (), "")))
+    return module, _Region(None, 0, len(source.text), (), list(inside(module.body, (), "")))
 
 
 def _blocks(node: cst.CSTNode) -> Iterator[cst.IndentedBlock]:
@@ -182,14 +233,3 @@ def _blocks(node: cst.CSTNode) -> Iterator[cst.IndentedBlock]:
             yield child
         elif not isinstance(child, cst.BaseExpression | cst.SimpleStatementSuite):
             yield from _blocks(child)
-
-
-def _parsed(source: Source) -> cst.Module:
-    try:
-        module = cst.parse_module(source.text)
-    except cst.ParserSyntaxError as error:
-        place = f"line {error.raw_line}, column {error.raw_column + 1}"
-        raise SourceError(f"{place}: Python accepts it, but libcst cannot parse it") from error
-    if module.code != source.text:
-        raise SourceError("line 1: libcst does not keep its line ends or form feeds")
-    return module

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -62,10 +63,8 @@ def touch_points(source: Source) -> tuple[TouchPoint, ...]:
     texts that are shown to somebody. Where there is any of them, the fields, keys and Bearer words of the protocol count
     as well.
     """
-    found = _names(source)
-    if found:
-        found += _fields(source)
-    return tuple(sorted(found))
+    names = _names(source)
+    return tuple(sorted([*names, *_fields(source)])) if names else ()
 
 
 def residue(source: Source) -> tuple[TouchPoint, ...]:
@@ -73,7 +72,8 @@ def residue(source: Source) -> tuple[TouchPoint, ...]:
     return tuple(sorted([*_names(source), *(point for point in _fields(source) if point.text in _GONE)]))
 
 
-def _names(source: Source) -> list[TouchPoint]:
+@functools.lru_cache(maxsize=4)  # a source is scanned before, while and after it is decided about
+def _names(source: Source) -> tuple[TouchPoint, ...]:
     docstrings = _docstring_offsets(source)
     found = [
         TouchPoint(
@@ -85,7 +85,7 @@ def _names(source: Source) -> list[TouchPoint]:
         for match in pattern.finditer(token.text)
         if token.start + match.start() not in source.variables
     ]
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -96,16 +96,16 @@ def _names(source: Source) -> list[TouchPoint]:
         found += [TouchPoint(source.start(node), node.lineno, "import", name) for name in mine[:1]]
     found += [
         TouchPoint(source.start(text), text.lineno, "import", str(text.value))
-        for text in named_modules(source.tree)
+        for text in named_modules(source.nodes)
     ]
-    return found
+    return tuple(found)
 
 
-def named_modules(tree: ast.Module) -> list[ast.Constant]:
+def named_modules(nodes: Iterable[ast.AST]) -> list[ast.Constant]:
     """Texts that name a module of Speechmatics, or something in it, to whoever imports or replaces it:
     ``mock.patch("speechmatics.rt.AsyncClient")``, ``sys.modules["speechmatics"]``."""
     found: list[ast.expr] = []
-    for node in ast.walk(tree):
+    for node in nodes:
         match node:
             case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[first, *_]) if (
                 name in _TAKES_A_MODULE
@@ -136,17 +136,19 @@ def _is_modules(node: ast.expr) -> bool:
     return False
 
 
-def _fields(source: Source) -> list[TouchPoint]:
+@functools.lru_cache(maxsize=4)
+def _fields(source: Source) -> tuple[TouchPoint, ...]:
     is_alone = all(
         "speechmatics" in match["host"] for token in source.tokens for match in _ADDRESS.finditer(token.text)
     )
     docstrings = _docstring_offsets(source)
-    return [
+    return tuple(
         TouchPoint(source.start(node), node.lineno, "field", text)
-        for node in ast.walk(source.tree)
-        if isinstance(node, ast.expr) and source.start(node) not in docstrings
+        for node in source.nodes
+        if isinstance(node, ast.expr)
         for text in _field(node, is_alone)
-    ]
+        if source.start(node) not in docstrings
+    )
 
 
 def _field(node: ast.expr, is_alone: bool) -> Iterator[str]:
@@ -178,10 +180,11 @@ def _read(node: ast.expr, key: str) -> ast.expr | None:
     return None
 
 
+@functools.lru_cache(maxsize=4)
 def _docstring_offsets(source: Source) -> set[int]:
     return {
         source.start(node.body[0])
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         and ast.get_docstring(node, clean=False) is not None
     }

@@ -76,6 +76,11 @@ class Source:
         return self.mark + text.encode(self._codec)
 
     @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every node of the tree, in the order of ``ast.walk``."""
+        return tuple(ast.walk(self.tree))
+
+    @cached_property
     def line_starts(self) -> list[int]:
         """Offset of the first character of every line; line 1 is at index 0."""
         return [0, *(match.end() for match in _LINE_END.finditer(self.text))]
@@ -98,7 +103,7 @@ class Source:
     @cached_property
     def variables(self) -> frozenset[int]:
         """Offsets where a variable is named. They tell a name in an f-string from its text."""
-        return frozenset(self.start(node) for node in ast.walk(self.tree) if isinstance(node, ast.Name))
+        return frozenset(self.start(node) for node in self.nodes if isinstance(node, ast.Name))
 
     @cached_property
     def indent(self) -> str:

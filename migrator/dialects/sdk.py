@@ -174,7 +174,7 @@ def recognise(source: Source) -> SdkProgram | None:
     """The facts of a source that uses something of the SDKs that the drop-in takes the place of; else None."""
     program = SdkProgram(source, Names(source.tree))
     program.imported = list(_imported(program))
-    program.texts = [node for node in named_modules(source.tree) if _DOTTED.fullmatch(str(node.value))]
+    program.texts = [node for node in named_modules(source.nodes) if _DOTTED.fullmatch(str(node.value))]
     for text in program.texts:
         _follow_text(program, text)
     program.note_paths()

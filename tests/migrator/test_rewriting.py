@@ -47,10 +47,10 @@ def changed(text: str, *pairs: tuple[str, str]) -> str:
 def replaced_statements(text: str, *pairs: tuple[str, str]) -> list[str]:
     """The first line of each old statement that is replaced, in order."""
     source = Source(text.encode())
-    module = cst.parse_module(text)
+    module, whole = rewriting._parsed(source)
     changes = [Change(text.index(old), text.index(old) + len(old), new, "a reason") for old, new in pairs]
     found: dict[cst.CSTNode, list[cst.BaseStatement]] = {}
-    assert rewriting._replace(source, module, rewriting._regions(source, module), changes, found)
+    assert rewriting._replace(source, module, whole, changes, found)
     return [module.code_for_node(node).strip().splitlines()[0] for node in found]
 
 

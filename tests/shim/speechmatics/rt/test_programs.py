@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import wave
@@ -20,6 +21,7 @@ import pytest
 from migrator.rehearsal.agreement import between, speechmatics_order, with_scene
 from migrator.rehearsal.transcript import Transcript, from_speechmatics
 from shim.emulator.assemblyai import AssemblyAIEmulator
+from shim.emulator.journal import Journal
 from shim.emulator.scene import Scene
 from shim.emulator.speechmatics import SpeechmaticsEmulator
 from shim.emulator.stage import Stage
@@ -38,8 +40,9 @@ FAULTS = {
     ("error-in-session", "shim"): "error:3006@1",
 }
 WITHOUT_A_TRANSCRIPT = {"error-in-session", "unknown-language", "wrong-key", "wrong-key-file"}
-LOSES_THE_END = {"no-stop-session"}
+LOSES_THE_END = {"no-stop-session", "until-ctrl-c"}
 """With speechmatics-rt, whose close does not wait for the last words."""
+UNTIL_CTRL_C = {"until-ctrl-c"}
 
 pytestmark = pytest.mark.environment
 
@@ -86,26 +89,38 @@ def perform(name: str, way: str, folder: Path, python: Path, scene: Scene) -> Ru
     with service(scene, speed=SPEED, keys={KEY}, faults=faults, tls=authority.certificate(hosts)) as emulator:
         stage = Stage(dict.fromkeys(hosts, ("127.0.0.1", emulator.port)), ca_file=authority.ca_file)
         package = "speechmatics.rt" if is_legacy else "shim.speechmatics.rt"
-        done = subprocess.run(
-            stage.command(
-                HERE / "stand_ins" / "trace.py", [package, str(folder / "trace"), str(program)], python
-            ),
-            cwd=folder,
-            env=stage.environment(
-                {
-                    "PATH": os.environ["PATH"],
-                    "HOME": str(folder),
-                    "PYTHONPATH": str(HERE / "stand_ins"),
-                    "SPEECHMATICS_API_KEY": key if is_legacy else "legacy-key",
-                    "ASSEMBLYAI_API_KEY": key,
-                }
-            ),
-            capture_output=True,
-            text=True,
-            timeout=90,
+        command = stage.command(
+            HERE / "stand_ins" / "trace.py", [package, str(folder / "trace"), str(program)], python
         )
+        variables = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "PYTHONPATH": str(HERE / "stand_ins"),
+            "SPEECHMATICS_API_KEY": key if is_legacy else "legacy-key",
+            "ASSEMBLYAI_API_KEY": key,
+        }
+        with subprocess.Popen(
+            command,
+            cwd=folder,
+            env=stage.environment(variables),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            if name in UNTIL_CTRL_C:
+                emulator.journal.wait_for(lambda journal: has_said(journal, scene.words[-1].text), timeout=60)
+                process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=90)
     messages = [json.loads(line) for line in (folder / "trace").read_text("utf-8").splitlines()]
-    return Run(messages, done.stdout, done.stderr, done.returncode, emulator)
+    return Run(messages, output, errors, process.returncode, emulator)
+
+
+def has_said(journal: Journal, word: str) -> bool:
+    return any(
+        word in frame.text
+        for frame in journal.frames("sent")
+        if frame.text and (frame.json.get("message") == "AddTranscript" or frame.json.get("end_of_turn"))
+    )
 
 
 def scene_of(name: str, request: pytest.FixtureRequest) -> Scene:

@@ -67,6 +67,9 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
             yield Obstacle(
                 start.fields[path].lineno, f"{path} is no key of StartRecognition that is known here"
             )
+        elif row is not None and row.warning:
+            if path in unknown:  # a value that is known was judged above
+                yield Note(start.fields[path].lineno, row.warning.format("(known at run time only)"))
         elif row is not None and row.treatment is Treatment.LOCAL and not path.startswith("audio_format."):
             yield Note(
                 start.fields[path].lineno,

@@ -56,7 +56,7 @@ def lost(
     if choice is not None and choice.warning:
         yield Note(line, choice.warning)
     # What cannot be told of a key that is missing is no loss.
-    _, notices = query_parameters(message, choice.model if choice else DEFAULT_MODEL)
+    _, notices = query_parameters(message, choice.model if choice else DEFAULT_MODEL, text=True)
     for notice in notices:
         if notice.level == "warning":
             path = next((path for path in fields if path.startswith(notice.path)), None)

@@ -48,6 +48,7 @@ from shim.protocol.timers import Timers
 from shim.protocol.transcripts import Transcripts
 from shim.protocol.turns import Step
 from shim.protocol.wants import Wants
+from shim.protocol.wording import wording
 
 BEGIN_SECONDS = 15.0
 """AssemblyAI must have begun its session by then; 1.3 s is usual (observed live 2026-09)."""
@@ -132,7 +133,8 @@ class Line:
         self._undecoded = 0
         self._outbox = Outbox()
         self._turns = ContinuedTurns(opening.family == "universal-streaming", opening.formatted)
-        self._transcripts = Transcripts(opening.language, opening.speakers, channel)
+        pieces_of = wording(opening.config, opening.language)
+        self._transcripts = Transcripts(opening.language, opening.speakers, channel, pieces_of)
         # These two exist as soon as the link is anything but NONE.
         self._framer: Framer
         self._replay: Replay

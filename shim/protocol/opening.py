@@ -121,7 +121,7 @@ def read_start(
     model = choice.model if choice else DEFAULT_MODEL
     # SetRecognitionConfig may ask for partials later, `max_delay` needs to know which words wait, and when the connection
     # breaks partial turns are the text in hand.
-    query, notices = query_parameters(start, model, partial_turns=True, channels=True)
+    query, notices = query_parameters(start, model, partial_turns=True, channels=True, text=True)
     refused = next((notice for notice in notices if notice.level == "error"), None)
     if refused is not None:
         return error(refused.type, refused.reason)

@@ -15,7 +15,8 @@ from shim.protocol.assemblyai import Word
 from shim.protocol.speechmatics import Result, punctuation, word
 
 _SENTENCE_ENDS = frozenset(".!?。！？।॥؟")
-_MARKS = _SENTENCE_ENDS | frozenset(",;:…，、；：،؛")
+_PAUSES = frozenset(",;:…，、；：،؛")
+_MARKS = _SENTENCE_ENDS | _PAUSES
 _BRACKETS = {")": "(", "]": "[", "}": "{", "»": "«", "”": "“", "」": "「", "』": "『", "）": "（", "】": "【"}
 _OPENING = frozenset(_BRACKETS.values()) | frozenset('"„¿¡')
 _CLOSING = frozenset(_BRACKETS) | {'"'}
@@ -25,20 +26,44 @@ _ABBREVIATION = re.compile(r"(?:[^\W\d_]{1,2}\.){2,}")
 _ONE_MARK = re.compile(r"\.{2,}|.", re.DOTALL)
 
 
+Marks = tuple[tuple[str, bool], ...]
+"""Punctuation marks, each with whether it ends a sentence."""
+
+
 class Pieces(NamedTuple):
-    """A word as AssemblyAI writes it, taken apart; joined again the pieces are ``text``.
+    """A word taken apart; joined again the pieces are ``text``.
 
     Attributes:
         text: the whole, without white space around it.
         before: marks that attach to what follows them (an opening quote or bracket).
         word: what is left; empty when the text is punctuation only.
-        after: marks that attach to what precedes them, each with whether it ends a sentence.
+        after: marks that attach to what precedes them.
+        disfluency: the word is a hesitation.
+        is_left_out: there was a word, and it is not wanted. If it ended a sentence, the word before it does.
+        is_plain: nothing but a word.
     """
 
     text: str
     before: tuple[str, ...]
     word: str
-    after: tuple[tuple[str, bool], ...]
+    after: Marks
+    disfluency: bool
+    is_left_out: bool
+    is_plain: bool
+
+    @classmethod
+    def of(cls, before: tuple[str, ...], word: str, after: Marks, disfluency: bool = False) -> Pieces:
+        """Of these parts."""
+        text = "".join((*before, word, *(mark for mark, _ in after)))
+        return cls(
+            text, before, word, after, disfluency, False, bool(word) and word == text and not disfluency
+        )
+
+    @classmethod
+    def left_out(cls, after: Marks) -> Pieces:
+        """What stays of a word that is not wanted: of its marks ``after`` the one that ends the sentence."""
+        end = tuple(mark for mark in after if mark[1])[:1]
+        return cls(end[0][0] if end else "", (), "", end, False, True, False)
 
 
 @lru_cache(maxsize=8192)
@@ -59,7 +84,7 @@ def take_apart(text: str) -> Pieces:
     if start == end and after:
         # Punctuation only: there is no word for the opening marks to attach to.
         before, after = (), [*before, *after]
-    return Pieces(text, before, text[start:end], tuple((mark, mark in _SENTENCE_ENDS) for mark in after))
+    return Pieces.of(before, text[start:end], tuple((mark, mark in _SENTENCE_ENDS) for mark in after))
 
 
 def _ends_with_mark(text: str) -> bool:
@@ -73,7 +98,11 @@ def _ends_with_mark(text: str) -> bool:
 
 
 def compose(
-    words: Iterable[Word], language: str, delimiter: str, label: Callable[[str | None], str] | None = None
+    words: Iterable[Word],
+    language: str,
+    delimiter: str,
+    label: Callable[[str | None], str] | None = None,
+    pieces_of: Callable[[str], Pieces] = take_apart,
 ) -> tuple[list[Result], str]:
     """`results` and the text of some words.
 
@@ -82,6 +111,7 @@ def compose(
         language: the language that the program asked for; every alternative repeats it.
         delimiter: stands between two words.
         label: gives the Speechmatics label for a word's speaker; None without diarization.
+        pieces_of: takes a word apart.
 
     Returns:
         The results, and the words' text without a delimiter at its end.
@@ -90,21 +120,38 @@ def compose(
     texts: list[str] = []
     speaker = None
     for spoken in words:
-        text, before, core, after = take_apart(spoken.text)
+        pieces = pieces_of(spoken.text)
         start, end = spoken.start / 1000, spoken.end / 1000
         if label:
             speaker = label(spoken.speaker)
-        if core and core == text:
-            # Most words have no marks.
-            results.append(word(text, spoken.confidence, language, start, end, speaker))
-            texts.append(text)
+        if pieces.is_plain:  # as most words are
+            results.append(word(pieces.text, spoken.confidence, language, start, end, speaker))
+            texts.append(pieces.text)
+            continue
+        text, before, core, after, disfluency, is_left_out, _ = pieces
+        if is_left_out and not (after and _has_room_for_end(results, texts)):
             continue
         results += [punctuation(mark, language, start, "next", False, speaker) for mark in before]
         if core:
-            results.append(word(core, spoken.confidence, language, start, end, speaker))
+            results.append(word(core, spoken.confidence, language, start, end, speaker, disfluency))
         results += [punctuation(mark, language, end, "previous", ends, speaker) for mark, ends in after]
         if texts and not (core or before):
             texts[-1] += text
         elif text:
             texts.append(text)
     return results, delimiter.join(texts)
+
+
+def _has_room_for_end(results: list[Result], texts: list[str]) -> bool:
+    """Whether a mark that ends a sentence may follow; a comma gives way to it."""
+    if not results:
+        return False
+    last = results[-1]
+    if last["type"] == "punctuation":
+        if last["is_eos"]:
+            return False
+        mark = last["alternatives"][0]["content"]
+        if mark in _PAUSES:
+            results.pop()
+            texts[-1] = texts[-1].removesuffix(mark)
+    return True

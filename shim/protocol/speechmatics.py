@@ -250,11 +250,14 @@ def word(
     start_time: float,
     end_time: float,
     speaker: str | None = None,
+    disfluency: bool = False,
 ) -> WordResult:
-    """A word; ``speaker`` with speaker diarization only."""
+    """A word; ``speaker`` with speaker diarization only; ``disfluency``: it is tagged as one."""
     reading: Alternative = {"confidence": confidence, "content": content, "language": language}
     if speaker is not None:
         reading["speaker"] = speaker
+    if disfluency:
+        reading["tags"] = ["disfluency"]
     return {"alternatives": [reading], "end_time": end_time, "start_time": start_time, "type": "word"}
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from shim.protocol.assemblyai import Word
 from shim.protocol.mapping.languages import language_pack_info
 from shim.protocol.mapping.messages import seconds, speaker_label
-from shim.protocol.results import compose
+from shim.protocol.results import Pieces, compose, take_apart
 from shim.protocol.speechmatics import ServerMessage, end_of_utterance, transcript
 from shim.protocol.turns import Step
 
@@ -19,6 +19,7 @@ class Transcripts:
         language: ``transcription_config.language``.
         speakers: speaker diarization was asked for.
         channel: name of the channel, which every message repeats; None in a session of one channel.
+        pieces_of: takes a word apart, and makes of it what the program asked for.
 
     Attributes:
         partials: whether partial transcripts are wanted now.
@@ -26,11 +27,18 @@ class Transcripts:
         end: where the last final ended, in seconds of the session.
     """
 
-    def __init__(self, language: str, speakers: bool, channel: str | None = None) -> None:
+    def __init__(
+        self,
+        language: str,
+        speakers: bool,
+        channel: str | None = None,
+        pieces_of: Callable[[str], Pieces] = take_apart,
+    ) -> None:
         self._language = language
         self._delimiter = language_pack_info(language)["word_delimiter"]
         self._label = speaker_label if speakers else None
         self._channel = channel
+        self._pieces_of = pieces_of
         self._partial_shown = False
         self.partials = False
         self.utterances = False
@@ -60,7 +68,7 @@ class Transcripts:
         return end_of_utterance(self.end, forced, self._channel)
 
     def _final(self, words: Sequence[Word], forced: bool) -> ServerMessage | None:
-        results, text = compose(words, self._language, self._delimiter, self._label)
+        results, text = compose(words, self._language, self._delimiter, self._label, self._pieces_of)
         if not results:
             return None
         self.end = max(self.end, seconds(words[-1].end))
@@ -68,7 +76,7 @@ class Transcripts:
         return transcript(True, text + self._delimiter, results, start, end, forced, self._channel)
 
     def _partial(self, words: Sequence[Word]) -> ServerMessage:
-        results, text = compose(words, self._language, self._delimiter, self._label)
+        results, text = compose(words, self._language, self._delimiter, self._label, self._pieces_of)
         self._partial_shown = bool(results)
         if not results:
             return transcript(False, "", results, self.end, self.end, channel=self._channel)

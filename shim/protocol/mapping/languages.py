@@ -202,6 +202,12 @@ MODELS: dict[str, Model] = {
 }
 
 
+DISFLUENCIES: dict[str, frozenset[str]] = {
+    "en": frozenset({"uh", "uhh", "um", "umm", "uhm", "er", "erm", "hm", "hmm", "mmm"})
+}
+"""Hesitations, by Speechmatics' language, in lower case. Speechmatics tags them in English; its own list is not published,
+so that only what can hardly be anything else stands here ("mm" is a unit, "ah" an answer)."""
+
 LANGUAGES: dict[str, Language] = {
     language.code: language
     for language in (

@@ -21,6 +21,7 @@ from typing import Any, Literal
 from shim.protocol.mapping import languages
 from shim.protocol.mapping.errors import quotable
 from shim.protocol.mapping.messages import is_number, milliseconds
+from shim.protocol.mapping.replacements import pattern_of
 
 
 class Treatment(Enum):
@@ -271,9 +272,10 @@ _ROWS: tuple[Parameter, ...] = (
     ),
     Parameter(
         _T + "punctuation_overrides.permitted_marks",
-        Treatment.WARNED,
+        Treatment.LOCAL,
         (),
-        "Only a loss when it is not `all`. Remove the other marks from the text.",
+        "AssemblyAI writes the marks that it likes. The drop-in leaves out those that are not permitted, in `results` and "
+        "`transcript`; capitals stay as they are. Marks inside a word (3.5, don't, U.S.) belong to it.",
         "AssemblyAI cannot be told which punctuation marks to use; all of them may appear.",
     ),
     Parameter(
@@ -293,31 +295,49 @@ _ROWS: tuple[Parameter, ...] = (
         "{} has no silence settings: EndOfUtterance comes where the model itself ends a turn.",
     ),
     Parameter(
-        _T + "audio_filtering_config.volume_threshold",
+        _T + "audio_filtering_config",
         Treatment.WARNED,
         (),
-        "No volume in the results and no filter.",
+        "An empty object asks for the volume of every word, so its presence is the loss.",
         "AssemblyAI does not measure volume: quiet speech is not filtered and results have no volume.",
     ),
     Parameter(
-        _T + "transcript_filtering_config.remove_disfluencies",
+        _T + "audio_filtering_config.volume_threshold",
         Treatment.WARNED,
         (),
-        "Only a loss when true. The Universal models write few of them.",
+        "See `audio_filtering_config`.",
+        "AssemblyAI does not measure volume: quiet speech is not filtered.",
+    ),
+    Parameter(
+        _T + "transcript_filtering_config.remove_disfluencies",
+        Treatment.LOCAL,
+        (),
+        "For English, as with Speechmatics: the drop-in leaves out um, uh, er, hm and the like, with their commas; the end "
+        "of a sentence goes to the word before. Without the key they are tagged `disfluency`. The Universal models write "
+        "few of them.",
         "AssemblyAI cannot be told to remove disfluencies; some may appear.",
     ),
     Parameter(
         _T + "transcript_filtering_config.replacements",
-        Treatment.WARNED,
+        Treatment.LOCAL,
         (),
-        "Apply them to the text.",
+        "The drop-in applies them, word by word, to partials and finals: first the rules of a word, to the letter, then "
+        "those of a `/regular expression/` in their order; the first that fits is the only one. A word that becomes empty "
+        "is left out.",
         "AssemblyAI replaces no words: transcript_filtering_config.replacements is not applied.",
     ),
     Parameter(
-        _T + "transcript_filtering_config.replacements[].from", Treatment.WARNED, (), "See `replacements`."
+        _T + "transcript_filtering_config.replacements[].from",
+        Treatment.LOCAL,
+        (),
+        "A word, or `/.../`: an expression of ECMAScript, of which every match in a word is replaced. One that cannot be "
+        "understood is the Error `invalid_config`.",
     ),
     Parameter(
-        _T + "transcript_filtering_config.replacements[].to", Treatment.WARNED, (), "See `replacements`."
+        _T + "transcript_filtering_config.replacements[].to",
+        Treatment.LOCAL,
+        (),
+        "What is written instead; `$&` and `$1` are what the expression found.",
     ),
     Parameter(_T + "streaming_mode", Treatment.NEEDLESS, (), "A switch inside Speechmatics' engine."),
     Parameter(_T + "ctrl", Treatment.NEEDLESS, (), "Switches inside Speechmatics' engine."),
@@ -449,6 +469,16 @@ def _any_text(value: Any) -> str | None:
     return None if isinstance(value, str) else "a string"
 
 
+def _word_or_expression(value: Any) -> str | None:
+    if not isinstance(value, str):
+        return "a string"
+    try:
+        pattern_of(value)
+    except ValueError as problem:
+        return f"a word or a regular expression of ECMAScript ({problem})"
+    return None
+
+
 CHECKS: dict[str, Check] = {
     "audio_format.type": _one_of("raw", "file"),
     "audio_format.encoding": _one_of(*ENCODINGS),
@@ -478,7 +508,7 @@ CHECKS: dict[str, Check] = {
     _T + "audio_filtering_config.volume_threshold": _number(0, 100),
     _T + "transcript_filtering_config.remove_disfluencies": _flag,
     _T + "transcript_filtering_config.replacements": _list_of(
-        _record(**{"from": _any_text, "to": _any_text})
+        _record(**{"from": _word_or_expression, "to": _any_text})
     ),
     "translation_config.target_languages": _list_of(_text),
     "audio_events_config.types": _list_of(_text),
@@ -574,7 +604,12 @@ class _Configuration:
 
 
 def query_parameters(
-    start: Mapping[str, Any], model: str, *, partial_turns: bool | None = None, channels: bool = False
+    start: Mapping[str, Any],
+    model: str,
+    *,
+    partial_turns: bool | None = None,
+    channels: bool = False,
+    text: bool = False,
 ) -> tuple[dict[str, str], list[Notice]]:
     """The query of an AssemblyAI connection for a StartRecognition.
 
@@ -586,6 +621,7 @@ def query_parameters(
             One who needs them to find words that wait too long, or final words within a turn, says True.
         channels: the caller opens a connection for each channel; the query is that of any one of them. Otherwise several
             channels are refused.
+        text: the caller does what is asked of the text (marks, replacements, disfluencies). Otherwise it is lost.
 
     Returns:
         Parameters in the form in which they are sent (before percent-encoding), and what has to be told. ``encoding``
@@ -606,17 +642,30 @@ def query_parameters(
     )
     if not (wanted if partial_turns is None else partial_turns):
         query["include_partial_turns"] = "false"
-    followed = {_T + "channel_diarization_labels"} if channels and _has_channels(configuration) else ()
+    followed = set(_ABOUT_TEXT if text else ())
+    if channels and _has_channels(configuration):
+        followed.add(_T + "channel_diarization_labels")
     for path in _ALWAYS_LOST:
         if configuration.asks(path) and path not in followed:
             configuration.warn(path, configuration.get(path))
     return query, configuration.notices
 
 
-_ALWAYS_LOST = tuple(
-    path
-    for path, row in PARAMETERS.items()
-    if row.treatment is Treatment.WARNED and row.warning and "[]" not in path and not path.startswith(_D)
+_ABOUT_TEXT = tuple(
+    path for path, row in PARAMETERS.items() if row.treatment is Treatment.LOCAL and row.warning
+)
+
+_ALWAYS_LOST = (
+    *(
+        path
+        for path, row in PARAMETERS.items()
+        if row.treatment is Treatment.WARNED
+        and row.warning
+        and "[]" not in path
+        and not path.startswith(_D)
+        and path.rpartition(".")[0] not in PARAMETERS  # which is lost as a whole
+    ),
+    *_ABOUT_TEXT,
 )
 
 

@@ -58,7 +58,15 @@ def test_settings_become_parameters(rewritten: Text, config: str, expected: str)
 
 
 @pytest.mark.parametrize(
-    "config", [', "output_locale": "en-GB"', ', "max_delay": 1', ', "enable_entities": True']
+    "config",
+    [
+        ', "output_locale": "en-GB"',
+        ', "output_locale": input()',
+        ', "max_delay": 1',
+        ', "enable_entities": True',
+        ', "punctuation_overrides": {"permitted_marks": ["."]}',
+        ', "transcript_filtering_config": {"replacements": json.loads(input())}',
+    ],
 )
 def test_settings_that_are_lost_are_named(migrate: Callable[..., object], config: str) -> None:
     result = migrate(config=config)

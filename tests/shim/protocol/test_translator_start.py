@@ -127,7 +127,7 @@ def test_partial_turns_are_always_asked_for_because_text_in_hand_must_not_be_los
 
 
 def test_what_is_lost_is_said_before_the_session_starts(session, begin):
-    session.start(output_locale="en-GB", transcript_filtering_config={"remove_disfluencies": True})
+    session.start(output_locale="en-GB", enable_entities=True)
     warnings = session.messages()
     assert [w["message"] for w in warnings] == ["Warning", "Warning"]
     session.hear(begin)

@@ -54,6 +54,7 @@ KEYS = {
     "transcription_config.punctuation_overrides.permitted_marks",
     "transcription_config.punctuation_overrides.sensitivity",
     "transcription_config.conversation_config.end_of_utterance_silence_trigger",
+    "transcription_config.audio_filtering_config",
     "transcription_config.audio_filtering_config.volume_threshold",
     "transcription_config.transcript_filtering_config.remove_disfluencies",
     "transcription_config.transcript_filtering_config.replacements",
@@ -400,7 +401,8 @@ LOST = [
     ("transcription_config.punctuation_overrides.permitted_marks", [], "validation_warning"),
     ("transcription_config.punctuation_overrides.permitted_marks", [".", ","], "validation_warning"),
     ("transcription_config.punctuation_overrides.sensitivity", 0.9, "validation_warning"),
-    ("transcription_config.audio_filtering_config.volume_threshold", 0, "validation_warning"),
+    ("transcription_config.audio_filtering_config", {"volume_threshold": 0}, "validation_warning"),
+    ("transcription_config.audio_filtering_config", {}, "validation_warning"),
     ("transcription_config.transcript_filtering_config.remove_disfluencies", True, "validation_warning"),
     ("transcription_config.transcript_filtering_config.replacements", [{"from": "a", "to": "b"}], "validation_warning"),
     ("translation_config.target_languages", ["de"], "empty_translation_target_list"),
@@ -413,6 +415,18 @@ def test_what_is_lost_is_said_once_in_a_warning(path: str, value: Any, type: str
     (notice,) = notices(put(start(), path, value))
     assert (notice.level, notice.path, notice.type) == ("warning", path, type)
     assert "{" not in notice.reason
+
+
+ABOUT_TEXT = [
+    ("transcription_config.punctuation_overrides.permitted_marks", [".", ","]),
+    ("transcription_config.transcript_filtering_config.remove_disfluencies", True),
+    ("transcription_config.transcript_filtering_config.replacements", [{"from": "a", "to": "b"}]),
+]
+
+
+@pytest.mark.parametrize(("path", "value"), ABOUT_TEXT)
+def test_what_the_caller_does_to_the_text_is_not_lost(path: str, value: Any) -> None:
+    assert query_parameters(put(start(), path, value), MODEL, text=True)[1] == []
 
 
 NOTHING_LOST = [
@@ -485,6 +499,7 @@ WRONG = [
     ("transcription_config.conversation_config.end_of_utterance_silence_trigger", 2.5),
     ("transcription_config.audio_filtering_config.volume_threshold", 101),
     ("transcription_config.transcript_filtering_config.replacements", [{"from": "a"}]),
+    ("transcription_config.transcript_filtering_config.replacements", [{"from": "/(/", "to": "b"}]),
     ("translation_config.target_languages", "de"),
     ("audio_events_config.types", ["laughter", 3]),
 ]

@@ -10,14 +10,15 @@ from migrator import sdk_unit, unit
 from migrator.analysis.modules import Tree
 from migrator.analysis.scan import TouchPoint, residue, touch_points
 from migrator.analysis.source import Source, SourceError
-from migrator.dialects import others, raw, sdk
+from migrator.dialects import others, raw, sdk, sdk_session
 from migrator.dialects.session import Session
 from migrator.edits import Obstacle, OverlapError, apply
 from migrator.grouping import Group, grouped_in
 from migrator.options import Options
 from migrator.project import Candidate, mentions_speechmatics
 from migrator.result import Edit, FileResult, Finding, Status
-from migrator.rules import drop_in, other, sdk_imports
+from migrator.rules import CONNECTION, SDK, drop_in, other, sdk_imports
+from migrator.rules.rule import Rule
 from migrator.unit import Rewrite
 
 
@@ -85,7 +86,9 @@ def _migrate(path: str, source: Source, data: bytes, options: Options) -> FileRe
     session = raw.recognise(source)
     program = sdk.recognise(source)
     if program is not None:
-        decision = sdk_unit.decide(path, program, session, options)
+        opened = sdk_session.recognise(program) if options.to != "shim" and not program.obstacles else None
+        native = _verified(opened, options, SDK) if opened is not None else None
+        decision = sdk_unit.decide(path, program, session, native, options)
         rewrite = decision.rewrite
         return _result(path, source, decision.status, rewrite, rewrite.findings, points, decision.left)
     foreign = list(others.recognise(source))
@@ -191,11 +194,11 @@ def uses_drop_in(tree: ast.Module) -> bool:
     return False
 
 
-def _verified(session: Session, options: Options) -> Rewrite:
+def _verified(session: Session, options: Options, rules: tuple[Rule, ...] = CONNECTION) -> Rewrite:
     """The rewrite, with an obstacle when its result does not hold: it must compile and have no Speechmatics left."""
     source = session.source
     try:
-        rewrite = unit.native(session, options)
+        rewrite = unit.native(session, options, rules)
     except (OverlapError, AssertionError, ValueError, LookupError) as error:
         reason = f"the rules do not understand this program ({error!r})"
         return Rewrite(source.text, obstacles=[Obstacle(1, reason)])

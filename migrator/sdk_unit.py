@@ -11,7 +11,7 @@ from migrator.analysis.scan import TouchPoint, touch_points
 from migrator.dialects import others, sdk
 from migrator.dialects.sdk import SdkProgram
 from migrator.dialects.session import Session
-from migrator.edits import Change, Removal, apply, lower_removals
+from migrator.edits import Change, Obstacle, Removal, apply, lower_removals
 from migrator.options import Options
 from migrator.result import Edit, Finding, Status
 from migrator.rules import authorization, drop_in, other, sdk_imports, sdk_losses
@@ -32,12 +32,15 @@ class Decision:
     left: int
 
 
-def decide(path: str, program: SdkProgram, session: Session | None, options: Options) -> Decision:
-    """The drop-in, or a finding that says why not.
+def decide(
+    path: str, program: SdkProgram, session: Session | None, native: Rewrite | None, options: Options
+) -> Decision:
+    """The rewrite where it is whole, else the drop-in, else a finding that says why not.
 
     Args:
         path: of the source, as it is to be shown.
         session: what the source does with raw messages, if anything.
+        native: the program in AssemblyAI's terms; None where it opens no session, or is not to be rewritten.
     """
     source = program.source
     points = touch_points(source)
@@ -52,6 +55,23 @@ def decide(path: str, program: SdkProgram, session: Session | None, options: Opt
             for obstacle in program.obstacles
         ]
         return Decision("manual", Rewrite(source.text, findings=findings), len(points))
+    if native is not None:
+        native.obstacles += [
+            Obstacle(other_use.line, "the file also uses another service of Speechmatics")
+            for other_use in findings
+        ]
+        if session is not None and session.connection is not None:
+            line = session.connection.call.lineno
+            native.obstacles.append(Obstacle(line, "the file also opens a connection for raw messages"))
+        if not native.obstacles:
+            return Decision("native", native, 0)
+        findings += [
+            unit.finding(o.line, other.NOT_REWRITTEN.id, f"not rewritten, because {o.message}")
+            for o in native.obstacles
+        ]
+    if options.to == "native":
+        findings = findings or [_no_session(program)]
+        return Decision("manual", Rewrite(source.text, findings=findings), len(points))
     if options.shadowed_by:
         findings.append(unit.shadowed(path, program.imported[0].line, options.shadowed_by))
         return Decision("manual", Rewrite(source.text, findings=findings), len(points))
@@ -63,6 +83,11 @@ def decide(path: str, program: SdkProgram, session: Session | None, options: Opt
     edits = [Edit(source.line_of(change.start), drop_in.RULE.id, change.reason) for change in changes]
     left = sum(point.kind == "import" and not _is_swapped(program, point) for point in points)
     return Decision("shim", Rewrite(apply(source, changes), sorted(set(edits)), findings), left)
+
+
+def _no_session(program: SdkProgram) -> Finding:
+    message = "not rewritten, because no session is opened here; the file goes with the one that opens it"
+    return unit.finding(program.imported[0].line, other.NOT_REWRITTEN.id, message)
 
 
 def _changes(program: SdkProgram) -> list[Change]:

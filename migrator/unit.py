@@ -14,7 +14,7 @@ from migrator.edits import Change, Note, Obstacle, OverlapError, Removal, apply,
 from migrator.options import Options
 from migrator.result import Edit, Finding
 from migrator.rules import CONNECTION, drop_in, no_counterpart, other
-from migrator.rules.rule import Plan
+from migrator.rules.rule import Plan, Rule
 
 
 @dataclass
@@ -39,14 +39,14 @@ def finding(line: int, rule: str, message: str) -> Finding:
     return Finding(line, rule, " ".join(message.split()), f"rules.md#{rule}")
 
 
-def native(session: Session, options: Options) -> Rewrite:
+def native(session: Session, options: Options, rules: tuple[Rule, ...] = CONNECTION) -> Rewrite:
     """The unit in AssemblyAI's terms. With obstacles the text holds what could be rewritten all the same."""
     source = session.source
     plan = Plan(session, options)
     obstacles = list(session.obstacles)
     findings: list[Finding] = []
-    if session.connection is not None and session.start is not None and session.parsed:
-        for rule in CONNECTION:
+    if session.is_understood:
+        for rule in rules:
             assert rule.propose is not None
             # Collected whole: a rule sees what the rules before it proposed, not its own beginning.
             proposals = list(rule.propose(session, plan))
@@ -106,7 +106,10 @@ def _finals(session: Session) -> Finding:
 def _first_final(session: Session) -> int:
     """The first line that asks for a final."""
     lines = [test.node.lineno for test in session.reading.tests if "AddTranscript" in test.names]
-    return min(lines, default=1)
+    handled = [
+        function.lineno for function, kinds in session.reading.handled.items() if "AddTranscript" in kinds
+    ]
+    return min([*lines, *handled], default=1)
 
 
 def _changes(session: Session, plan: Plan) -> list[tuple[str, Change]]:

@@ -75,7 +75,11 @@ class KindTest:
 
 @dataclass
 class Reading:
-    """Everything that a program does with received messages."""
+    """Everything that a program does with received messages.
+
+    Attributes:
+        handled: functions that are only called with messages of certain kinds, with those kinds.
+    """
 
     shaped: list[Shaped] = field(default_factory=list)
     leaves: list[Leaf] = field(default_factory=list)
@@ -84,6 +88,7 @@ class Reading:
     owners: dict[Binding, ast.expr] = field(default_factory=dict)
     derived: list[ast.stmt] = field(default_factory=list)
     entries: dict[Function, list[ast.Call]] = field(default_factory=dict)
+    handled: dict[Function, set[str]] = field(default_factory=dict)
     printed: list[ast.expr] = field(default_factory=list)
     obstacles: list[Obstacle] = field(default_factory=list)
 
@@ -92,13 +97,14 @@ class Reading:
         return next((test for test in self.tests if test.node is node), None)
 
 
-def read_messages(source: Source, names: Names, parsed: list[ast.expr]) -> Reading:
+def read_messages(source: Source, names: Names, parsed: list[ast.expr], has_objects: bool = False) -> Reading:
     """Follow what `json.loads` made of received frames.
 
     Args:
         parsed: the expressions whose value is a message.
+        has_objects: whether messages may be objects with attributes, as speechmatics-rt makes them.
     """
-    reader = _Reader(source, names)
+    reader = _Reader(source, names, has_objects)
     for expression in parsed:
         reader.raw.update(id(node) for node in ast.walk(expression) if node is not expression)
         reader.mark(expression, "message", expression)
@@ -108,9 +114,10 @@ def read_messages(source: Source, names: Names, parsed: list[ast.expr]) -> Readi
 
 
 class _Reader:
-    def __init__(self, source: Source, names: Names) -> None:
+    def __init__(self, source: Source, names: Names, has_objects: bool) -> None:
         self.source = source
         self.names = names
+        self.has_objects = has_objects
         self.reading = Reading()
         self.pending: list[Shaped] = []
         self.seen: set[int] = set()
@@ -207,6 +214,8 @@ class _Reader:
                 call = names.parents[parent]
                 assert isinstance(call, ast.Call)
                 self.access(shaped, call, call.args[0] if call.args else None, is_get=True)
+            case ast.Attribute(value=value, attr=name) if value is node and self.is_field(parent):
+                self.access(shaped, parent, ast.Constant(name), is_get=False)
             case ast.Subscript(value=value, slice=key, ctx=ast.Load()) if value is node:
                 self.access(shaped, parent, key, is_get=False)
             case ast.BoolOp(op=ast.Or(), values=[first, default]) if first is node and self.is_empty(default):
@@ -259,6 +268,10 @@ class _Reader:
     def is_call(self, attribute: ast.expr) -> bool:
         parent = self.names.parents[attribute]
         return isinstance(parent, ast.Call) and parent.func is attribute
+
+    def is_field(self, attribute: ast.Attribute) -> bool:
+        """Whether an attribute is one of a message that is an object, and no method."""
+        return self.has_objects and isinstance(attribute.ctx, ast.Load) and not self.is_call(attribute)
 
     def is_empty(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Dict | ast.List | ast.Constant) and not self.names.value(node)

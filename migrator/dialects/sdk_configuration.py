@@ -34,6 +34,9 @@ _CLIENT_SIDE = frozenset({"audio_format.chunk_size", f"{_TRANSCRIPTION}.enable_t
 _IGNORED_BY_LEGACY = f"{_TRANSCRIPTION}.model"
 """speechmatics-python takes any keyword and sends those that it knows."""
 
+SAMPLE_RATE = 44100
+"""What both SDKs say of raw audio when the program says nothing, in hertz."""
+
 LANGUAGE = f"{_TRANSCRIPTION}.language"
 
 
@@ -105,6 +108,8 @@ def _read(program: SdkProgram, call: ast.Call, path: str, found: Asked) -> None:
         _put(found.message, "audio_format.type", "file" if is_file else "raw")
         if is_file:
             return
+        if keyword_value(call, "sample_rate") is None:
+            _put(found.message, "audio_format.sample_rate", SAMPLE_RATE)
     for keyword, value in given:
         field_path = f"{block}.{keyword}"
         is_ignored = field_path == _IGNORED_BY_LEGACY and ".rt." not in path

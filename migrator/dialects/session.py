@@ -117,6 +117,11 @@ class Session:
     parsed: list[ast.expr] = field(default_factory=list)
     obstacles: list[Obstacle] = field(default_factory=list)
 
+    @property
+    def is_understood(self) -> bool:
+        """Whether there is enough of a session for the rules to work on."""
+        return self.connection is not None and self.start is not None and bool(self.parsed)
+
     def is_socket(self, node: ast.expr) -> bool:
         """Whether an expression is the Speechmatics connection."""
         if isinstance(node, ast.Attribute) and node.attr == "sock":

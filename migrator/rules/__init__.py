@@ -21,6 +21,10 @@ from migrator.rules import (
     no_counterpart,
     other,
     prose,
+    sdk_client,
+    sdk_handlers,
+    sdk_names,
+    sdk_transcripts,
     separators,
     sequence_numbers,
     temporary_token,
@@ -51,5 +55,19 @@ CONNECTION: tuple[Rule, ...] = (
 )
 """Applied all together or not at all."""
 
-CATALOGUE: dict[str, Rule] = {rule.id: rule for rule in (*CONNECTION, drop_in.RULE, *other.RULES)}
+SDK: tuple[Rule, ...] = (
+    sdk_client.CLIENT,
+    sdk_client.PARAMETERS_RULE,
+    sdk_handlers.RULE,
+    sdk_transcripts.RULE,
+    separators.RULE,
+    sdk_client.SESSION,
+    sdk_names.RULE,
+    leftovers.RULE,
+    imports.RULE,
+    prose.RULE,
+)
+"""The same for programs that use a Speechmatics SDK."""
+
+CATALOGUE: dict[str, Rule] = {rule.id: rule for rule in (*CONNECTION, *SDK, drop_in.RULE, *other.RULES)}
 """Every rule by its id."""

@@ -56,7 +56,7 @@ def insert_line(source: Source, statement: ast.stmt, text: str, reason: str) -> 
     """New lines before a statement and the comments above it, at its indentation."""
     indentation = source.indentation(statement)
     start = comments_above(source, statement)
-    lines = "".join(f"{indentation}{line}\n" for line in text.split("\n"))
+    lines = "".join(f"{indentation}{line}\n" if line else "\n" for line in text.split("\n"))
     return Change(start, start, lines, reason)
 
 
@@ -64,7 +64,7 @@ def insert_after(source: Source, statement: ast.stmt, text: str, reason: str) ->
     """New lines after a statement, at its indentation."""
     indentation = source.indentation(statement)
     position = source.line_start(source.line_of(source.end(statement)) + 1)
-    lines = "".join(f"{indentation}{line}\n" for line in text.split("\n"))
+    lines = "".join(f"{indentation}{line}\n" if line else "\n" for line in text.split("\n"))
     if position == len(source.text) and not source.text.endswith(("\n", "\r")):
         lines = "\n" + lines.removesuffix("\n")
     return Change(position, position, lines, reason)

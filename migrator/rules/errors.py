@@ -145,6 +145,8 @@ def kinds_at(session: Session, node: ast.AST) -> set[str] | None:
                     return set(test.names)
         calls = None
         if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            if parent in session.reading.handled:
+                return session.reading.handled[parent]
             calls = session.reading.entries.get(parent)
         if calls:
             found = [kinds_at(session, call) for call in calls]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 
@@ -21,12 +22,22 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
     for need in needs:
         binding = session.names.lookup(session.source.tree, need.bound)
         stores = list(binding.stores) if binding else []
-        if any(_is_import(session, store, need) for store in stores):
+        if any(_is_import(session, store, need) for store in stores) or _is_written(plan, need):
             continue
         if stores:
             yield Obstacle(1, f"the name {need.bound} means something else in this file")
             continue
         yield _inserted(session.source, need)
+
+
+def _is_written(plan: Plan, need: Need) -> bool:
+    """Whether another rule has put the import into the place of one that goes."""
+    start = f"from {need.module} import "
+    return any(
+        need.name in re.findall(r"\w+", change.text.partition(start)[2])
+        for change in plan.changes
+        if need.name and start in change.text
+    )
 
 
 def _is_import(session: Session, store: ast.AST, need: Need) -> bool:
@@ -39,30 +50,43 @@ def _is_import(session: Session, store: ast.AST, need: Need) -> bool:
 
 
 def _unused(session: Session, plan: Plan) -> Iterator[Proposal]:
-    source, names = session.source, session.names
+    names = session.names
     needed = {need.bound for need in plan.needs}
     unused = []
     for binding in names.bindings():
         aliases = [store for store in binding.stores if isinstance(store, ast.alias)]
         if len(binding.stores) != 1 or not aliases or not binding.loads or binding.name in needed:
             continue
-        if all(plan.is_removed(load) for load in binding.loads) and not is_mentioned(plan, binding.name):
+        is_unused = all(plan.is_removed(load) for load in binding.loads) and not is_mentioned(
+            plan, binding.name
+        )
+        if is_unused and not plan.is_removed(names.parents[aliases[0]]):
             unused += aliases
-    for alias in unused:
-        statement = names.parents[alias]
+    for statement in dict.fromkeys(names.parents[alias] for alias in unused):
         assert isinstance(statement, Import)
-        if all(other in unused for other in statement.names):
-            yield Removal(statement, "nothing uses it any more")
-        else:
+        yield from without_aliases(session, statement, unused, "nothing uses it any more")
+
+
+def without_aliases(
+    session: Session, statement: Import, gone: list[ast.alias], reason: str
+) -> Iterator[Proposal]:
+    """An import without some of its names; without the statement where none is left."""
+    source = session.source
+    if all(alias in gone for alias in statement.names):
+        yield Removal(statement, reason)
+        return
+    for alias in statement.names:
+        if alias in gone:
             start = source.offset(alias.lineno, alias.col_offset)
             assert alias.end_lineno is not None
             assert alias.end_col_offset is not None
             end = source.offset(alias.end_lineno, alias.end_col_offset)
-            yield _without_alias(source, statement, alias, start, end)
+            yield _without_alias(source, statement, alias, start, end, reason)
 
 
-def _without_alias(source: Source, statement: Import, alias: ast.alias, start: int, end: int) -> Change:
-    reason = "nothing uses it any more"
+def _without_alias(
+    source: Source, statement: Import, alias: ast.alias, start: int, end: int, reason: str
+) -> Change:
     if alias is statement.names[-1] and not source.text.startswith(",", end):
         return Change(source.text.rindex(",", 0, start), end, "", reason)
     return item_removal(source, start, end, reason)

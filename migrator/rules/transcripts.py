@@ -70,12 +70,12 @@ def _leaf(session: Session, leaf: Leaf) -> Iterator[Proposal]:
             yield rename_key(source, leaf.key, "words", _REASON)
         case ("alternative", "content"):
             yield rename_key(source, leaf.key, "text", "a word with its punctuation")
-            yield from _compared_words(session, leaf)
+            yield from compared_words(session, leaf)
         case ("word", "start_time" | "end_time" as field):
             yield rename_key(source, leaf.key, _SECONDS[field], "times are milliseconds")
-            yield from _divided(session, leaf)
+            yield from divided(session, leaf)
         case ("alternative", "speaker"):
-            yield from _labels(session, leaf)
+            yield from labels(session, leaf)
             yield Note(
                 leaf.node.lineno,
                 "speakers are called A, B, C instead of S1, S2, S3, and only finals name them",
@@ -86,12 +86,12 @@ def _leaf(session: Session, leaf: Leaf) -> Iterator[Proposal]:
                 text = f".get({source.segment(leaf.key)}, {quote}UNKNOWN{quote})"
                 yield Change(start, source.end(leaf.node), text, "partial Turns name no speaker")
         case ("word", "type" | "attaches_to"):
-            yield from _word_test(session, leaf)
+            yield from word_test(session, leaf)
         case ("metadata" | "word" | "alternative", field):
             yield Obstacle(leaf.node.lineno, f"{field} of a transcript has no counterpart")
 
 
-def _compared_words(session: Session, leaf: Leaf) -> Iterator[Proposal]:
+def compared_words(session: Session, leaf: Leaf) -> Iterator[Proposal]:
     """A word that is looked for would be missed where a mark follows it."""
     names = session.names
     yield Note(leaf.node.lineno, "a word carries its punctuation mark now, which was an item of its own")
@@ -122,11 +122,10 @@ def _is_punctuation(value: object) -> bool:
     return all(isinstance(text, str) and not any(c.isalnum() for c in text) for text in texts)
 
 
-def _labels(session: Session, leaf: Leaf) -> Iterator[Proposal]:
+def labels(session: Session, leaf: Leaf) -> Iterator[Proposal]:
     """A program that knows the labels S1 and S2, or takes them apart, would not know A and B."""
     names = session.names
-    read = names.parents[leaf.key]
-    given = read.args if leaf.is_get and isinstance(read, ast.Call) else []
+    given = leaf.node.args if leaf.is_get and isinstance(leaf.node, ast.Call) else []
     for node in ast.walk(session.source.tree):
         match node:
             case ast.Constant(value=str(label)) if _LABEL.fullmatch(label) and node not in given:
@@ -143,7 +142,8 @@ def _labels(session: Session, leaf: Leaf) -> Iterator[Proposal]:
             return
 
 
-def _divided(session: Session, leaf: Leaf) -> Iterator[Proposal]:
+def divided(session: Session, leaf: Leaf) -> Iterator[Proposal]:
+    """Milliseconds as the seconds that they were."""
     source = session.source
     parent = session.names.parents[leaf.node]
     start, end = source.start(leaf.node), source.end(leaf.node)
@@ -156,7 +156,7 @@ def _divided(session: Session, leaf: Leaf) -> Iterator[Proposal]:
     yield Change(end, end, " / 1000)" if is_tight else " / 1000", reason)
 
 
-def _word_test(session: Session, leaf: Leaf) -> Iterator[Proposal]:
+def word_test(session: Session, leaf: Leaf) -> Iterator[Proposal]:
     """``type == "punctuation"`` and the like: every item is a word now, so the answer is known."""
     source, names = session.source, session.names
     compare = names.parents[leaf.node]

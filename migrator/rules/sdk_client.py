@@ -1,0 +1,507 @@
+"""The client of an SDK, its configuration and its session, with the client of the assemblyai package."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Generator, Iterator
+from typing import Any
+
+from migrator.analysis.names import UNKNOWN
+from migrator.analysis.source import Source
+from migrator.dialects.sdk_configuration import constant
+from migrator.dialects.sdk_session import Client, SdkSession
+from migrator.edits import comments_above
+from migrator.rules import endpoint
+from migrator.rules.authorization import KEY_VARIABLE, key_source
+from migrator.rules.code import insert_after, insert_line, literal, replace, written
+from migrator.rules.leftovers import is_seen_outside
+from migrator.rules.rule import Change, Need, Note, Obstacle, Plan, Proposal, Removal, Rule, Session
+from migrator.rules.sdk_handlers import STREAMING
+from shim.protocol.mapping.hosts import (
+    ASSEMBLYAI_HOSTS,
+    DEFAULT_SPEECHMATICS_URL,
+    region_of,
+    residency_warning,
+)
+from shim.protocol.mapping.languages import LanguageChoice, choose, model_named
+from shim.protocol.mapping.parameters import PARAMETERS, Treatment, query_parameters
+
+_REASON = "the client of the assemblyai package"
+_PATIENCE = ("connect_timeout=10", "terminate_timeout=30")
+"""Options of the client, in seconds. Its defaults, 1 s and 5 s, are shorter than the Speechmatics SDKs wait, and a
+session that is not terminated in time may stay open."""
+
+
+# Client
+
+
+def propose_client(session: Session, plan: Plan) -> Iterator[Proposal]:
+    """The client with its options: key, host and patience."""
+    client = _client(session)
+    source = session.source
+    host = yield from _host(session, plan, client)
+    if not host:
+        return
+    if is_seen_outside(plan, client.binding):
+        yield Obstacle(client.made.lineno, f"another file may use {client.binding.name}")
+    kind = "AsyncStreamingClient" if client.is_async else "StreamingClient"
+    yield Need(STREAMING, kind)
+    yield Need(STREAMING, "StreamingClientOptions")
+    if client.key is not None:
+        yield from key_source(session, client.key, set())
+    elif not client.is_legacy:
+        yield Need("os")
+        yield Note(client.made.lineno, f"the key is read from {KEY_VARIABLE} now")
+    options = [f"api_host={literal(source, host)}", *_PATIENCE]
+    yield replace(source, client.made.func, kind, _REASON)
+    if client.settings is not None:
+        yield replace(source, client.settings.func, "StreamingClientOptions", _REASON)
+        yield from _called_with(source, client.settings, client.key, options, inner="")
+    else:
+        yield from _called_with(source, client.made, client.key, options, inner="StreamingClientOptions")
+
+
+def _called_with(
+    source: Source, call: ast.Call, key: ast.expr | None, options: list[str], inner: str
+) -> Iterator[Proposal]:
+    """New arguments for a call, each on its own line; the expression of the key stays where it is.
+
+    Args:
+        inner: what takes the arguments inside the call; empty for the call itself.
+    """
+    outer = source.indentation(call)
+    indentation = outer + source.indent
+    opening, closing = f"(\n{indentation}", f"\n{outer})"
+    if inner:
+        opening, closing = f"{opening}{inner}(\n{indentation}{source.indent}", f"\n{indentation}){closing}"
+        indentation += source.indent
+    rest = "".join(f",\n{indentation}{option}" for option in options) + f",{closing}"
+    start, end = source.end(call.func), source.end(call)
+    if key is None:
+        text = f"{opening}api_key=os.environ[{literal(source, KEY_VARIABLE)}]{rest}"
+        yield Change(start, end, text, _REASON)
+    else:
+        yield Change(start, source.start(key), f"{opening}api_key=", _REASON)
+        yield Change(source.end(key), end, rest, _REASON)
+
+
+def _client(session: Session) -> Client:
+    assert isinstance(session, SdkSession)
+    assert session.client is not None
+    return session.client
+
+
+def _host(session: Session, plan: Plan, client: Client) -> Generator[Proposal, None, str]:
+    """The host of AssemblyAI in the same region."""
+    if client.url is None:
+        host, line = DEFAULT_SPEECHMATICS_URL.split("/")[2], client.made.lineno
+        if not client.is_legacy:
+            yield Note(
+                line,
+                "the SDK took its address from SPEECHMATICS_RT_URL where that was set; the client connects to AssemblyAI's "
+                "EU data zone now, as the SDK did by default",
+            )
+    else:
+        found = endpoint.address_of(session.source, session.names, client.url)
+        if isinstance(found, str) or found[2] is not None:
+            yield Obstacle(
+                client.url.lineno, found if isinstance(found, str) else "the address holds a temporary key"
+            )
+            return ""
+        host, line = found[0], client.url.lineno
+    region = region_of(host)
+    assert region is not None
+    warning = residency_warning(host)
+    if warning and plan.options.region == "auto":
+        yield Note(line, warning)
+    return ASSEMBLYAI_HOSTS[plan.region(region)].name
+
+
+# Parameters
+
+
+def propose_parameters(session: Session, plan: Plan) -> Iterator[Proposal]:
+    """TranscriptionConfig and the description of the audio as StreamingParameters."""
+    client = _client(session)
+    line = client.config.call.lineno
+    if client.audio.message["audio_format"]["type"] != "raw":
+        yield Obstacle(
+            client.audio.call.lineno,
+            "the audio is a container such as WAV or MP3, which AssemblyAI does not take",
+        )
+        return
+    choice = _choice(client, plan)
+    if choice is None or model_named(choice.model).family != "universal-3":
+        yield Obstacle(line, "no AssemblyAI model that keeps to one language has the language of the program")
+        return
+    if choice.warning:
+        yield Note(line, choice.warning)
+    fields = {**client.config.fields, **client.audio.fields}
+    _, notices = query_parameters(_message(client), choice.model)
+    for notice in notices:
+        where = next((fields[path].lineno for path in fields if path.startswith(notice.path)), line)
+        yield Obstacle(where, notice.reason) if notice.level == "error" else Note(where, notice.reason)
+    for path, value in fields.items():
+        row = PARAMETERS.get(path)
+        if row is None:
+            yield Obstacle(value.lineno, f"{path} is no key of StartRecognition that is known here")
+        elif row.treatment is Treatment.LOCAL and not path.startswith("audio_format."):
+            name = path.rpartition(".")[2]
+            yield Note(value.lineno, f"{name} has no counterpart: a final comes when the turn ends")
+    yield Need(STREAMING, "StreamingParameters")
+    yield from _replaced(session, plan, client)
+
+
+def _replaced(session: Session, plan: Plan, client: Client) -> Iterator[Proposal]:
+    """The objects that have a statement of their own; those inside the call that opens the session go with it."""
+    names, opened = session.names, client.opened
+    inside = {id(node) for node in ast.walk(opened)}
+    for call in (client.config.call, client.audio.call):
+        statement = names.statement(call)
+        if id(call) in inside:
+            continue
+        target = statement.targets[0] if isinstance(statement, ast.Assign) else None
+        binding = names.binding(target) if isinstance(target, ast.Name) else None
+        if binding is None or len(binding.loads) != 1 or is_seen_outside(plan, binding):
+            yield Obstacle(call.lineno, "the configuration is also used elsewhere")
+        elif call is client.audio.call:
+            yield Removal(statement, "what is said of the audio is among the parameters")
+        else:
+            text = _parameters(session, plan, client, session.source.indentation(statement))
+            yield replace(session.source, call, text, "the configuration of the session")
+
+
+def _message(client: Client) -> dict[str, Any]:
+    """StartRecognition, as the SDK would have sent it."""
+    return {**client.config.message, **client.audio.message}
+
+
+def _choice(client: Client, plan: Plan) -> LanguageChoice | None:
+    language = client.config.message["transcription_config"]["language"]
+    return choose(language, plan.options.speech_model) if isinstance(language, str) else None
+
+
+def _parameters(session: Session, plan: Plan, client: Client, outer: str) -> str:
+    """The expression that makes the parameters of the session; empty where an obstacle says that there are none.
+
+    Args:
+        outer: the indentation of the line where it begins.
+    """
+    source, choice = session.source, _choice(client, plan)
+    if choice is None or client.audio.message["audio_format"]["type"] != "raw":
+        return ""
+    query, _ = query_parameters(_message(client), choice.model)
+    site = session.names.statement(client.config.call)
+    values = {name: _typed(source, value) for name, value in query.items()}
+    rate = client.audio.fields.get("audio_format.sample_rate")
+    if rate is not None:
+        values["sample_rate"] = (
+            written(session, rate, int(query["sample_rate"]), site) or query["sample_rate"]
+        )
+    spoken = client.config.fields.get("transcription_config.language")
+    codes = json.loads(query.get("language_codes", "[]"))
+    if spoken is not None and len(codes) == 1:
+        values["language_codes"] = (
+            f"[{written(session, spoken, codes[0], site) or literal(source, codes[0])}]"
+        )
+    inner = outer + source.indent
+    lines = "".join(f"\n{inner}{name}={value}," for name, value in values.items())
+    return f"StreamingParameters({lines}\n{outer})"
+
+
+def _typed(source: Source, text: str) -> str:
+    """A value of the query as Python: the package has types for what the address spells."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return literal(source, text)
+    if isinstance(value, list):
+        return "[" + ", ".join(literal(source, str(item)) for item in value) + "]"
+    return str(value)
+
+
+# Session
+
+
+def propose_session(session: Session, plan: Plan) -> Iterator[Proposal]:
+    """Connect, stream, and disconnect with Terminate, whatever happens; an error of the service is raised."""
+    client = _client(session)
+    errors = plan.fresh("errors", "session_errors")
+    # speechmatics-rt tells an error during the session to handlers alone; a program with such a handler decides itself.
+    is_raised = client.is_legacy or not any(handler.kind == "Error" for handler in client.handlers)
+    raised = [f"if {errors}:", f"{session.source.indent}raise {errors}[0]"] if is_raised else []
+    if is_raised or client.stream is None:
+        yield from _kept_errors(session, client, errors)
+    if is_raised and not client.is_legacy:
+        yield Note(
+            client.opened.lineno, "an error of the service raises StreamingError, also during the session"
+        )
+    yield from _caught(session, client)
+    if client.stream is not None:
+        yield from _streamed(session, plan, client, raised)
+    else:
+        yield from _sent(session, plan, client, errors, raised)
+    for call in client.closes:
+        statement = session.names.statement(call)
+        if isinstance(statement, ast.Expr) and len(session.names.block(statement)) > 1:
+            yield Removal(statement, "disconnect() has closed it")
+        else:
+            yield replace(session.source, call, f"{client.name}.disconnect(terminate=True)", _REASON)
+
+
+def _kept_errors(session: Session, client: Client, errors: str) -> Iterator[Proposal]:
+    source = session.source
+    text = (
+        f"{errors} = []\n"
+        f"{client.name}.on(StreamingEvents.Error, lambda _client, error: {errors}.append(error))"
+    )
+    yield Need(STREAMING, "StreamingEvents")
+    reason = "the client reports errors to handlers and raises none"
+    if isinstance(client.site, ast.With | ast.AsyncWith):
+        first = client.site.body[0]
+        is_definition = isinstance(first, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        yield insert_line(source, first, text + "\n" * is_definition, reason)
+    else:
+        yield insert_after(source, client.site, text, reason)
+
+
+def _streamed(session: Session, plan: Plan, client: Client, raised: list[str]) -> Iterator[Proposal]:
+    source, names = session.source, session.names
+    statement = names.statement(client.opened)
+    site = source.indentation(statement)
+    stream = client.stream
+    assert stream is not None
+    wait = "await " if client.is_async else ""
+    frames = "aframes" if client.is_async else "frames"
+    first = []
+    reader = source.segment(stream)
+    if not isinstance(stream, ast.Name):
+        name = plan.fresh("audio", "audio_source")
+        first, reader = [f"{name} = {reader}"], name
+    chunks = f'iter(lambda: {reader}.read({client.chunk_size}), b"")'.replace('"', source.quote)
+    described = _described(session, client, statement)
+    step = source.indent
+    lines = [
+        *first,
+        "try:",
+        f"{step}{_connected(session, plan, client, site + step)}",
+        f"{step}{wait}{client.name}.stream(framing.{frames}({chunks}, {described}))",
+        "finally:",
+        f"{step}{wait}{client.name}.disconnect(terminate=True)",
+        *raised,
+    ]
+    yield Need("shim", "framing")
+    reason = "the session with AssemblyAI: the last words come before disconnect() returns"
+    yield Change(source.start(statement), source.end(statement), f"\n{site}".join(lines), reason)
+
+
+def _connected(session: Session, plan: Plan, client: Client, outer: str) -> str:
+    """The call that connects, with the variable that has the parameters, or with the expression that makes them.
+
+    Args:
+        outer: the indentation of the call.
+    """
+    config = client.config.call
+    wait = "await " if client.is_async else ""
+    if not any(node is config for node in ast.walk(client.opened)):
+        return f"{wait}{client.name}.connect({_name_of(session, config)})"
+    inner = outer + session.source.indent
+    return f"{wait}{client.name}.connect(\n{inner}{_parameters(session, plan, client, inner)}\n{outer})"
+
+
+def _name_of(session: Session, config: ast.Call) -> str:
+    statement = session.names.statement(config)
+    target = statement.targets[0] if isinstance(statement, ast.Assign) else None
+    return target.id if isinstance(target, ast.Name) else ""
+
+
+def _described(session: Session, client: Client, site: ast.stmt) -> str:
+    """What `shim.framing` has to know of the audio."""
+    assert isinstance(session, SdkSession)
+    encoding = client.audio.message["audio_format"]["encoding"]
+    rate = client.audio.fields.get("audio_format.sample_rate")
+    known = constant(session.program, rate) if rate is not None else UNKNOWN
+    hertz = 44100 if known is UNKNOWN else known
+    text = written(session, rate, hertz, site) if rate is not None else None
+    return f"encoding={literal(session.source, encoding)}, sample_rate={text or hertz}"
+
+
+def _sent(session: Session, plan: Plan, client: Client, errors: str, raised: list[str]) -> Iterator[Proposal]:
+    """start_session, send_audio and stop_session in one block.
+
+    The client drops what comes after an error in silence, so a loop that sends until it is told to stop would never end:
+    sending raises.
+    """
+    source, names = session.source, session.names
+    start, stop = names.statement(client.opened), names.statement(client.stops[0])
+    block = names.block(start)
+    if stop not in block or not all(isinstance(statement, ast.Expr) for statement in (start, stop)):
+        yield Obstacle(client.stops[0].lineno, "the session begins and ends in different blocks")
+        return
+    between = block[block.index(start) + 1 : block.index(stop)]
+    inside = {id(node) for statement in between for node in ast.walk(statement)}
+    if any(id(call) not in inside for call in client.sends):
+        yield Obstacle(
+            client.sends[0].lineno, "audio is sent out of sight of the session's beginning and end"
+        )
+        return
+    sender, send = plan.fresh("audio", "audio_sender"), plan.fresh("send", "send_frame")
+    indentation, step = source.indentation(start), source.indent
+    lines = [
+        f"async def {send}(frame):",
+        f"{step}if {errors}:",
+        f"{step}{step}raise {errors}[0]",
+        f"{step}await {client.name}.stream(frame)",
+        "",
+        f"{sender} = framing.AsyncSender({send}, {_described(session, client, start)})",
+        "try:",
+        f"{step}{_connected(session, plan, client, indentation + step)}",
+    ]
+    yield Need("shim", "framing")
+    reason = "the session with AssemblyAI"
+    text = f"\n{indentation}".join(lines).replace(f"\n{indentation}\n", "\n\n")
+    if source.line_text(start.lineno - 1).strip() and start is not block[0]:
+        line = source.line_start(source.line_of(comments_above(source, start)))
+        yield Change(line, line, "\n", reason)
+    yield Change(source.start(start), source.end(start), text, reason)
+    yield from _indented(source, between[0], between[-1])
+    for call in client.sends:
+        yield replace(source, call.func, f"{sender}.send", "frames of 50 ms, at the pace of speech")
+    ended = [
+        f"{step}await {sender}.flush()",
+        "finally:",
+        f"{step}await {client.name}.disconnect(terminate=True)",
+        *raised,
+    ]
+    reason = "the last words come before disconnect() returns"
+    yield Change(source.start(stop), source.end(stop), f"\n{indentation}".join(ended), reason)
+
+
+def _indented(source: Source, first: ast.stmt, last: ast.stmt) -> Iterator[Proposal]:
+    """Statements one step further in, with the comments between them."""
+    inside_text = {
+        line
+        for token in source.tokens
+        if not token.is_comment
+        for line in range(source.line_of(token.start) + 1, source.line_of(token.end) + 1)
+    }
+    start_line = source.line_of(comments_above(source, first))
+    for line in range(start_line, source.line_of(source.end(last)) + 1):
+        if line not in inside_text and source.line_text(line).strip():
+            start = source.line_start(line)
+            yield Change(start, start, source.indent, "inside try")
+
+
+_STAYING = frozenset({"Exception", "BaseException", "KeyboardInterrupt"})
+
+
+def _caught(session: Session, client: Client) -> Iterator[Proposal]:
+    """Exceptions of the old clients around the session."""
+    assert isinstance(session, SdkSession)
+    source, names, program = session.source, session.names, session.program
+    renamed = 0
+    for clause in _clauses(session, client):
+        kind = clause.type
+        name = source.segment(kind).rpartition(".")[2] if kind is not None else "Exception"
+        if kind is None or name in _STAYING:
+            continue
+        is_status = name == "HTTPStatusError" and client.is_legacy
+        if not is_status and not program.path(kind).endswith(".TranscriptionError"):
+            yield Obstacle(
+                kind.lineno, f"{name} is caught, which the client of the assemblyai package does not raise"
+            )
+            continue
+        renamed += 1
+        if renamed > 1:
+            yield Obstacle(kind.lineno, "two exceptions are told apart that are one now")
+        yield Need(STREAMING, "StreamingError")
+        yield replace(source, kind, "StreamingError", "what the client reports")
+        binding = names.lookup(clause.body[0], clause.name) if clause.name else None
+        for load in binding.loads if binding is not None and is_status else []:
+            yield from _status(session, load)
+
+
+def _clauses(session: Session, client: Client) -> Iterator[ast.ExceptHandler]:
+    """Every ``except`` that an error of the session may reach in this source."""
+    names = session.names
+    pending: list[ast.AST] = [client.opened]
+    while pending:
+        node = pending.pop()
+        child = node
+        for parent in names.ancestors(node):
+            if isinstance(parent, ast.Try) and child in parent.body:
+                yield from parent.handlers
+            if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef):
+                pending += names.calls_of(parent) or []
+                break
+            child = parent
+
+
+def _status(session: Session, load: ast.expr) -> Iterator[Proposal]:
+    """``error.response.status_code == 401``: a refused key has another number."""
+    names, source = session.names, session.source
+    response = names.parents[load]
+    if not (isinstance(response, ast.Attribute) and response.attr == "response"):
+        return
+    status = names.parents[response]
+    compare = names.parents[status]
+    if (
+        isinstance(status, ast.Attribute)
+        and status.attr == "status_code"
+        and isinstance(compare, ast.Compare)
+        and compare.left is status
+        and names.value(compare.comparators[0]) in (401, 403)
+        and isinstance(compare.ops[0], ast.Eq)
+    ):
+        yield replace(source, compare, f"{source.segment(load)}.code == 1008", "a key that is refused")
+    else:
+        yield Obstacle(load.lineno, "the program reads the response that refused the key")
+
+
+CLIENT = Rule(
+    id="sdk-client",
+    title="Make the client of the assemblyai package",
+    why=(
+        "The key and the host of the region become options of the client. It waits as long for the connection as the SDK did "
+        "(10 s), and up to 30 s for the end of a session, because a session that is not terminated may stay open and be billed."
+    ),
+    before=(
+        'client = WebsocketClient(\n    ConnectionSettings(url="wss://eu2.rt.speechmatics.com/v2", '
+        'auth_token=os.environ["SPEECHMATICS_API_KEY"])\n)'
+    ),
+    after=(
+        'client = StreamingClient(\n    StreamingClientOptions(\n        api_host="streaming.eu.assemblyai.com", '
+        'connect_timeout=10, terminate_timeout=30,\n        api_key=os.environ["ASSEMBLYAI_API_KEY"],\n    )\n)'
+    ),
+    propose=propose_client,
+)
+
+PARAMETERS_RULE = Rule(
+    id="sdk-parameters",
+    title="Say what the session is with StreamingParameters",
+    why="What TranscriptionConfig and the description of the audio said stands in one object. The model is named, so that it stays.",
+    before='config = TranscriptionConfig(language="en", enable_partials=True)',
+    after=(
+        'config = StreamingParameters(\n    speech_model="universal-3-6-pro",\n    encoding="pcm_s16le",\n'
+        '    sample_rate=16000,\n    language_codes=["en"],\n)'
+    ),
+    propose=propose_parameters,
+)
+
+SESSION = Rule(
+    id="sdk-session",
+    title="Connect, stream, disconnect",
+    why=(
+        "Audio of any chunk length and encoding goes through `shim.framing`, at the pace at which it was spoken. "
+        "`disconnect(terminate=True)` sends Terminate and waits for the last words; it stands in `finally`, so that no session "
+        "stays open. The client reports errors to a handler, and the program raises the first one afterwards, where the SDK "
+        "raised it."
+    ),
+    before="client.run_synchronously(audio, config, settings)",
+    after=(
+        'try:\n    client.connect(config)\n    client.stream(framing.frames(iter(lambda: audio.read(4096), b""), '
+        'encoding="pcm_s16le", sample_rate=16000))\nfinally:\n    client.disconnect(terminate=True)\nif errors:\n    raise errors[0]'
+    ),
+    propose=propose_session,
+)

@@ -325,6 +325,10 @@ def _configuration(program: SdkProgram, opened: ast.Call) -> tuple[Asked, Asked]
             raise Unclear(
                 line, f"{part.unknown[0] if part.unknown else 'the configuration'} is only known at run time"
             )
+    if found[1].message["audio_format"]["type"] != "raw":
+        raise Unclear(
+            found[1].call, "the audio is a container such as WAV or MP3, which AssemblyAI does not take"
+        )
     return found[0], found[1]
 
 

@@ -28,7 +28,7 @@ from shim.protocol.mapping.languages import LanguageChoice, choose, model_named
 from shim.protocol.mapping.parameters import PARAMETERS, Treatment, query_parameters
 
 _REASON = "the client of the assemblyai package"
-_PATIENCE = ("connect_timeout=10", "terminate_timeout=30")
+PATIENCE = ("connect_timeout=10", "terminate_timeout=30")
 """Options of the client, in seconds. Its defaults, 1 s and 5 s, are shorter than the Speechmatics SDKs wait, and a
 session that is not terminated in time may stay open."""
 
@@ -53,7 +53,7 @@ def propose_client(session: Session, plan: Plan) -> Iterator[Proposal]:
     elif not client.is_legacy:
         yield Need("os")
         yield Note(client.made.lineno, f"the key is read from {KEY_VARIABLE} now")
-    options = [f"api_host={literal(source, host)}", *_PATIENCE]
+    options = [f"api_host={literal(source, host)}", *PATIENCE]
     yield replace(source, client.made.func, kind, _REASON)
     if client.settings is not None:
         yield replace(source, client.settings.func, "StreamingClientOptions", _REASON)
@@ -125,12 +125,6 @@ def propose_parameters(session: Session, plan: Plan) -> Iterator[Proposal]:
     """TranscriptionConfig and the description of the audio as StreamingParameters."""
     client = _client(session)
     line = client.config.call.lineno
-    if client.audio.message["audio_format"]["type"] != "raw":
-        yield Obstacle(
-            client.audio.call.lineno,
-            "the audio is a container such as WAV or MP3, which AssemblyAI does not take",
-        )
-        return
     choice = _choice(client, plan)
     if choice is None or model_named(choice.model).family != "universal-3":
         yield Obstacle(line, "no AssemblyAI model that keeps to one language has the language of the program")
@@ -189,7 +183,7 @@ def _parameters(session: Session, plan: Plan, client: Client, outer: str) -> str
         outer: the indentation of the line where it begins.
     """
     source, choice = session.source, _choice(client, plan)
-    if choice is None or client.audio.message["audio_format"]["type"] != "raw":
+    if choice is None:
         return ""
     query, _ = query_parameters(_message(client), choice.model)
     site = session.names.statement(client.config.call)

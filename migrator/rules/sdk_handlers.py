@@ -25,7 +25,7 @@ EVENTS = {
 }
 """What a handler of a message is registered for."""
 
-_CLASSES = {
+CLASSES = {
     "Turn": "TurnEvent",
     "Begin": "BeginEvent",
     "Termination": "TerminationEvent",
@@ -153,7 +153,7 @@ def _parameter(session: SdkSession, handler: Handler) -> Iterator[Proposal]:
     taken = target.id if target is not None else parameter.arg
     annotation = parameter.annotation
     if annotation is not None:
-        event = _CLASSES[EVENTS[handler.kind]]
+        event = CLASSES[EVENTS[handler.kind]]
         yield Need(STREAMING, event)
         yield replace(source, annotation, event, "what the handler gets")
     yield Change(start, end, f"{name}, {taken}", "handlers get the client, too")

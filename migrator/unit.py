@@ -58,7 +58,7 @@ def native(session: Session, options: Options, rules: tuple[Rule, ...] = CONNECT
                     obstacles.append(proposal)
                 elif isinstance(proposal, Note):
                     findings.append(finding(proposal.line, rule.id, proposal.message))
-    findings.append(_finals(session))
+    findings += _finals(session)
     gone = _gone_lines(plan)
     obstacles = [obstacle for obstacle in dict.fromkeys(obstacles) if obstacle.line not in gone]
     changes = _changes(session, plan)
@@ -95,12 +95,15 @@ def _gone_lines(plan: Plan) -> set[int]:
     return lines
 
 
-def _finals(session: Session) -> Finding:
+def _finals(session: Session) -> list[Finding]:
+    handled = session.reading.handled.values()
+    if handled and not any("AddTranscript" in kinds for kinds in handled):
+        return []
     message = (
         "a final is a whole turn now, without a space at its end, where Speechmatics sent pieces of a word or two that "
         "ended with one"
     )
-    return finding(_first_final(session), other.FINALS_ARE_TURNS.id, message)
+    return [finding(_first_final(session), other.FINALS_ARE_TURNS.id, message)]
 
 
 def _first_final(session: Session) -> int:

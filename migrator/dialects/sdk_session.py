@@ -310,7 +310,8 @@ def _configuration(program: SdkProgram, opened: ast.Call) -> tuple[Asked, Asked]
     ):
         expression = given.pop(name, None)
         if expression is None:
-            raise Unclear(opened, f"the {name.replace('_', ' ')} is left to the SDK")
+            what = "what the audio is" if name == "audio_settings" else "which language is spoken"
+            raise Unclear(opened, f"{what} is left to the SDK")
         call = program.made(expression)
         path = program.path(call.func) if isinstance(call, ast.Call) else ""
         if not isinstance(call, ast.Call) or path.rpartition(".")[2] not in kinds:

@@ -28,6 +28,7 @@ from shim.protocol.mapping.languages import LanguageChoice, choose, model_named
 from shim.protocol.mapping.parameters import PARAMETERS, Treatment, query_parameters
 
 _REASON = "the client of the assemblyai package"
+_LONGEST_LINE = 88
 PATIENCE = ("connect_timeout=10", "terminate_timeout=30")
 """Options of the client, in seconds. Its defaults, 1 s and 5 s, are shorter than the Speechmatics SDKs wait, and a
 session that is not terminated in time may stay open."""
@@ -274,13 +275,13 @@ def _streamed(session: Session, plan: Plan, client: Client, raised: list[str]) -
         name = plan.fresh("audio", "audio_source")
         first, reader = [f"{name} = {reader}"], name
     chunks = f'iter(lambda: {reader}.read({client.chunk_size}), b"")'.replace('"', source.quote)
-    described = _described(session, client, statement)
     step = source.indent
+    streamed = f"framing.{frames}({chunks}, {_described(session, client, statement)})"
     lines = [
         *first,
         "try:",
         f"{step}{_connected(session, plan, client, site + step)}",
-        f"{step}{wait}{client.name}.stream(framing.{frames}({chunks}, {described}))",
+        *(f"{step}{line}" for line in _wrapped(f"{wait}{client.name}.stream", streamed, site + step, step)),
         "finally:",
         f"{step}{wait}{client.name}.disconnect(terminate=True)",
         *raised,
@@ -288,6 +289,14 @@ def _streamed(session: Session, plan: Plan, client: Client, raised: list[str]) -
     yield Need("shim", "framing")
     reason = "the session with AssemblyAI: the last words come before disconnect() returns"
     yield Change(source.start(statement), source.end(statement), f"\n{site}".join(lines), reason)
+
+
+def _wrapped(function: str, argument: str, indentation: str, step: str) -> list[str]:
+    """A call on one line, or with its argument on a line of its own where that would be too long."""
+    line = f"{function}({argument})"
+    if len(indentation) + len(line) <= _LONGEST_LINE:
+        return [line]
+    return [f"{function}(", f"{step}{argument}", ")"]
 
 
 def _connected(session: Session, plan: Plan, client: Client, outer: str) -> str:

@@ -161,7 +161,9 @@ def _parameter(session: SdkSession, handler: Handler) -> Iterator[Proposal]:
         yield Removal(names.statement(target), "the event is such an object already")
         return
     for result in handler.results:
-        yield replace(source, result, source.segment(result.args[0]), "the event is such an object already")
+        if not isinstance(names.parents[result], ast.Attribute):  # what is read of it goes as a whole
+            text = source.segment(result.args[0])
+            yield replace(source, result, text, "the event is such an object already")
 
 
 RULE = Rule(

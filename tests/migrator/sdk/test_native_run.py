@@ -46,6 +46,9 @@ def perform(script: Path, python: Path, folder: Path, scene: Scene, fault: str =
     folder.mkdir(parents=True)
     with wave.open(str(scene.sound)) as sound:
         (folder / "speech.raw").write_bytes(sound.readframes(sound.getnframes()))
+    # Under another name, because a program beside it would be the module that shim.py imports.
+    program = folder / "program.py"
+    program.write_bytes(script.read_bytes())
     authority = CertificateAuthority.create(folder / "tls")
     is_native = script.name == "native.py"
     hosts = [host.name for host in ASSEMBLYAI_HOSTS.values()] if is_native else [*SPEECHMATICS_HOSTS]
@@ -57,7 +60,7 @@ def perform(script: Path, python: Path, folder: Path, scene: Scene, fault: str =
         variable = "ASSEMBLYAI_API_KEY" if is_native else "SPEECHMATICS_API_KEY"
         variables = {**os.environ, "PYTHONPATH": str(ROOT) if is_native else "", variable: key}
         done = subprocess.run(
-            stage.command(script, python=python),
+            stage.command(program, python=python),
             cwd=folder,
             env=stage.environment(variables),
             capture_output=True,

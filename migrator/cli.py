@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, get_args
 
 from migrator import project, report, sieve
 from migrator.options import Options, Region, Target
+from migrator.report.progress import Progress
 from migrator.result import FileResult, Result
 
 if TYPE_CHECKING:
@@ -293,11 +294,13 @@ def _rule_names(lists: Sequence[str]) -> frozenset[str]:
 def _migrate_paths(request: argparse.Namespace, command: str) -> int:
     options = _options(request)
     jobs = request.jobs or sieve.processors()
+    progress = Progress(sys.stderr)
     try:
-        candidates = project.find(request.paths, request.exclude, jobs)
+        with progress.of("searching") as advance:
+            candidates = project.find(request.paths, request.exclude, jobs, advance)
     except project.NoSuchPath as error:
         raise _Refusal(str(error)) from None
-    result = _migrate(candidates, options, jobs)
+    result = _migrate(candidates, options, jobs, progress)
     refusal = _refusal_to_write(result) if request.write and not request.allow_dirty else None
     mode: Mode = "check" if request.check else "preview"
     if request.write:
@@ -312,14 +315,15 @@ def _migrate_paths(request: argparse.Namespace, command: str) -> int:
     return status
 
 
-def _migrate(candidates: project.Candidates, options: Options, jobs: int) -> Result:
+def _migrate(candidates: project.Candidates, options: Options, jobs: int, progress: Progress) -> Result:
     migrated = candidates.migrated
     files = [FileResult(path, "error", error=reason) for path, reason in candidates.errors]
     if candidates.files:
         from migrator import engine, grouping, workers
 
         groups = grouping.grouped(candidates.files)
-        results = workers.migrate_all(engine.migrate_group, groups, options, jobs)
+        with progress.of("migrating", len(candidates.files)) as advance:
+            results = workers.migrate_all(engine.migrate_group, groups, options, jobs, advance)
         for file in results:
             if file.status == "unchanged" and not file.touch_points and not file.findings:
                 migrated += project.uses_assemblyai(file.before)
@@ -418,7 +422,13 @@ def _report(result: Result, request: argparse.Namespace, mode: Mode, command: st
     """Print the summary and write the reports; the exit status."""
     from migrator.report import terminal
 
-    occasion = terminal.Occasion(request.paths, mode, command, bool(request.select or request.ignore))
+    occasion = terminal.Occasion(
+        paths=request.paths,
+        mode=mode,
+        command=command,
+        formatters=_formatters(result) if command else (),
+        selective=bool(request.select or request.ignore),
+    )
     colour = terminal.wants_colour(request.color, sys.stderr)
     terminal.show(terminal.summary(result, occasion), sys.stderr, colour)
     failed = result.failed
@@ -433,12 +443,23 @@ def _report(result: Result, request: argparse.Namespace, mode: Mode, command: st
     return PENDING if request.check and result.pending else DONE
 
 
+def _formatters(result: Result) -> tuple[str, ...]:
+    changed = [file.path for file in result.files if file.changed]
+    if not changed:
+        return ()
+    from migrator import formatters
+
+    return formatters.commands(changed)
+
+
 def _migrate_stdin(request: argparse.Namespace) -> int:
     options = _options(request)
     source = sys.stdin.buffer.read()
     found = (project.Candidate(STDIN_NAME, source),) if project.mentions_speechmatics(source) else ()
     migrated = project.uses_assemblyai(source) and not found
-    result = _migrate(project.Candidates(found, scanned=1, migrated=int(migrated)), options, jobs=1)
+    result = _migrate(
+        project.Candidates(found, scanned=1, migrated=int(migrated)), options, 1, Progress(sys.stderr)
+    )
     if not request.check:
         # What was not migrated comes out as it went in: a filter must not swallow the user's text.
         changed = [file.after for file in result.files if file.changed]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -172,7 +172,12 @@ def _judge(source: bytes) -> int:
     return _ASSEMBLYAI if ASSEMBLYAI_MARK in source else _NOTHING
 
 
-def find(paths: Sequence[str], excludes: Sequence[str] = (), jobs: int = 1) -> Candidates:
+def find(
+    paths: Sequence[str],
+    excludes: Sequence[str] = (),
+    jobs: int = 1,
+    advance: Callable[[int], None] = lambda files: None,
+) -> Candidates:
     """Search files and folders.
 
     Args:
@@ -180,6 +185,7 @@ def find(paths: Sequence[str], excludes: Sequence[str] = (), jobs: int = 1) -> C
         excludes: patterns as in ``.gitignore``, relative to the current directory; they do not touch what
             ``paths`` names.
         jobs: how many processes at most.
+        advance: is called with the number of files that were read more.
 
     Raises:
         NoSuchPath: one of the paths does not exist. Nothing was searched then.
@@ -190,7 +196,7 @@ def find(paths: Sequence[str], excludes: Sequence[str] = (), jobs: int = 1) -> C
         raise NoSuchPath("no such path: " + ", ".join(path or "''" for path in missing))
     if dangling:
         raise NoSuchPath("a symbolic link without a target: " + ", ".join(dangling))
-    search = _Search(excludes=_patterns(excludes) if excludes else None, jobs=jobs)
+    search = _Search(excludes=_patterns(excludes) if excludes else None, jobs=jobs, advance=advance)
     # Files first: what is named is looked at, also where a folder that holds it would leave it out.
     for path in sorted(paths, key=os.path.isdir):
         if os.path.isdir(path):
@@ -265,6 +271,7 @@ class _Folder:
 class _Search:
     excludes: Any
     jobs: int
+    advance: Callable[[int], None]
     roots: list[str] = field(default_factory=list)
     found: dict[str, Candidate] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)
@@ -413,6 +420,7 @@ class _Search:
             elif not folder.left_alone:
                 self.scanned += 1
                 self.migrated += judgement == _ASSEMBLYAI
+        self.advance(len(files))
 
     def _look_at(self, path: str, name: str, folder: _Folder) -> None:
         """Decide what is to be done with a file that mentions Speechmatics, or that could not be read."""

@@ -18,7 +18,13 @@ WORTH_PROCESSES = 20
 Migrate = Callable[[Group, Options], list[FileResult]]
 
 
-def migrate_all(migrate: Migrate, groups: Sequence[Group], options: Options, jobs: int) -> list[FileResult]:
+def migrate_all(
+    migrate: Migrate,
+    groups: Sequence[Group],
+    options: Options,
+    jobs: int,
+    advance: Callable[[int], None] = lambda files: None,
+) -> list[FileResult]:
     """The results of all groups, in their order.
 
     Args:
@@ -26,10 +32,15 @@ def migrate_all(migrate: Migrate, groups: Sequence[Group], options: Options, job
         groups: what to migrate; a group is never divided, so that the results do not depend on `jobs`.
         options: the same for all.
         jobs: how many processes at most.
+        advance: is called with the number of files that are done more.
     """
     if jobs < 2 or len(groups) < 2 or sum(len(group.files) for group in groups) <= WORTH_PROCESSES:
-        return [result for group in groups for result in _migrate_one(migrate, options, group)]
-    results = _in_processes(migrate, groups, options, min(jobs, len(groups)))
+        alone = []
+        for group in groups:
+            alone += _migrate_one(migrate, options, group)
+            advance(len(group.files))
+        return alone
+    results = _in_processes(migrate, groups, options, min(jobs, len(groups)), advance)
     for index, group in enumerate(groups):
         if index not in results:
             # A parser written in C can take its process down. Alone, each file shows whether it was the one.
@@ -51,7 +62,11 @@ def _one_by_one(migrate: Migrate, group: Group, options: Options) -> list[FileRe
 
 
 def _in_processes(
-    migrate: Migrate, groups: Sequence[Group], options: Options, jobs: int
+    migrate: Migrate,
+    groups: Sequence[Group],
+    options: Options,
+    jobs: int,
+    advance: Callable[[int], None] = lambda files: None,
 ) -> dict[int, list[FileResult]]:
     """Results by index; those that a crashed process took with it are missing."""
     from concurrent.futures import ProcessPoolExecutor
@@ -66,6 +81,7 @@ def _in_processes(
         for index, future in enumerate(futures):
             try:
                 results[index] = future.result()
+                advance(len(groups[index].files))
             except BrokenProcessPool:
                 continue
     finally:

@@ -32,12 +32,14 @@ class Occasion:
         paths: where the user asked to look.
         mode: ``preview`` and ``check`` wrote nothing, ``write`` did, ``refused`` should have and did not.
         command: the command line that writes what was shown, or that puts back what was written; empty where there is none.
+        formatters: the command lines that format what changed as its project does.
         selective: the user chose among the rules.
     """
 
     paths: Sequence[str]
     mode: Mode
     command: str
+    formatters: Sequence[str] = ()
     selective: bool = False
 
 
@@ -195,7 +197,8 @@ def _nothing(result: Result, counts: Summary, occasion: Occasion) -> Iterator[Li
     elif counts.error:
         return  # what failed may well have something to migrate
     elif counts.scanned:
-        yield Line(f"Nothing to migrate: no Speechmatics here ({looked}).")
+        here = "in what was looked into" if result.skipped else "here"
+        yield Line(f"Nothing to migrate: no Speechmatics {here} ({looked}).")
     else:
         yield Line(f"Nothing to migrate: no Python files here (looked in {where}).")
 
@@ -208,6 +211,7 @@ def _next(result: Result, counts: Summary, occasion: Occasion) -> Iterator[Line]
     steps: list[str] = []
     if occasion.mode in ("preview", "check") and occasion.command:
         steps.append(f"Nothing is written yet. To write it: {occasion.command}")
+    steps += [f"Format what changed: {formatter}" for formatter in occasion.formatters]
     if counts.findings:
         steps.append("Work through the points to check above.")
     packages = to_install(result.files)

@@ -1,5 +1,6 @@
 import json
 import subprocess
+import tracemalloc
 
 import pytest
 
@@ -31,6 +32,25 @@ def test_the_command_that_writes_repeats_what_was_typed(project, migrate):
     project("my app/live.py")
     assert "migrate --write --to native 'my app'\n" in migrate("--to", "native", "my app").err
     assert "migrate --write 'my app'\n" in migrate("--check", "my app").err
+
+
+def test_the_formatter_of_the_project_is_named_for_the_files_that_change(project, migrate):
+    root = project("app/live.py", "app/other file.py")
+    project("app/unrelated.py", content=b"")
+    (root / "pyproject.toml").write_text("[tool.ruff]\n")
+    assert "Format what changed: ruff format app/live.py 'app/other file.py'\n" in migrate().err
+
+
+def test_memory_is_not_taken_for_files_without_speechmatics(project, migrate):
+    def peak(files):
+        project(*(f"{files}/{number}.py" for number in range(files)), content=b"x = 1\n" * 20_000)
+        tracemalloc.start()
+        migrate("--jobs", "1", str(files))
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    assert peak(200) < peak(20) + 200_000
 
 
 def test_findings_are_a_checklist_with_file_and_line(project, migrate):
@@ -105,6 +125,16 @@ class TestNothingToDo:
         outcome = migrate()
         assert outcome.status == 0
         assert "no Speechmatics here (looked at 2 Python files in the current directory)" in outcome.err
+
+    def test_speechmatics_in_what_was_left_out_is_not_none_at_all(self, project, migrate):
+        project("a.py", content=b"print()\n")
+        project("vendor/b.py")
+        err = migrate().err
+        assert "  vendor: other people's sources; name it to look into it\n" in err
+        assert (
+            "no Speechmatics in what was looked into (looked at 1 Python file in the current directory)"
+            in err
+        )
 
     def test_a_mention_that_the_engine_does_not_take_for_a_use_is_no_speechmatics(self, project, migrate):
         project("a.py", content=b"# better than Speechmatics\n")

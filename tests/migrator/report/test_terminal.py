@@ -72,6 +72,11 @@ def test_after_writing_it_says_what_was_done(result):
     assert text.endswith("To put the files back as they were: migrate --undo app\n")
 
 
+def test_the_formatters_of_the_project_are_named_with_what_changed(result):
+    text = shown(summary(result, replace(PREVIEW, formatters=("isort a.py", "black a.py"))))
+    assert "  2. Format what changed: isort a.py\n  3. Format what changed: black a.py\n" in text
+
+
 def test_a_refusal_does_not_say_how_to_write(result):
     assert "--write" not in shown(summary(result, replace(PREVIEW, mode="refused")))
 

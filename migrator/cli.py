@@ -318,6 +318,7 @@ def _migrate_paths(request: argparse.Namespace, command: str) -> int:
 def _migrate(candidates: project.Candidates, options: Options, jobs: int, progress: Progress) -> Result:
     migrated = candidates.migrated
     files = [FileResult(path, "error", error=reason) for path, reason in candidates.errors]
+    results: list[FileResult] = []
     if candidates.files:
         from migrator import engine, grouping, workers
 
@@ -329,9 +330,17 @@ def _migrate(candidates: project.Candidates, options: Options, jobs: int, progre
                 migrated += project.uses_assemblyai(file.before)
             else:
                 files.append(file)
+    if candidates.around:
+        from migrator.surroundings import outcome, run
+
+        code = outcome.outcome_of(results, candidates.is_partial)
+        migrated_paths = {file.path for file in files}
+        around = [candidate for candidate in candidates.around if candidate.path not in migrated_paths]
+        files += run.migrate(around, code, options)
     return Result(
         files=tuple(sorted(files, key=lambda file: file.path)),
         scanned=candidates.scanned,
+        scanned_around=candidates.scanned_around,
         migrated=migrated,
         skipped=candidates.skipped,
     )

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from migrator import sieve
+from migrator.surroundings.kinds import kind_of
 
 # Searched as bytes, so each costs time on every file: words that no legacy program can do without.
 SPEECHMATICS_MARKS = (
@@ -98,6 +99,9 @@ class Candidates:
         migrated: how many of them use AssemblyAI and do not mention Speechmatics.
         skipped: path and reason of what was left out and the user might expect, by path.
         errors: path and reason of what could not be read, by path.
+        around: files around the code that mention Speechmatics, and all that may need an edit because the code does.
+        scanned_around: how many files around the code were looked at.
+        is_partial: there are Python files that were not looked at, because the user said so or because they cannot be read.
     """
 
     files: tuple[Candidate, ...]
@@ -105,6 +109,9 @@ class Candidates:
     migrated: int
     skipped: tuple[tuple[str, str], ...] = ()
     errors: tuple[tuple[str, str], ...] = ()
+    around: tuple[Candidate, ...] = ()
+    scanned_around: int = 0
+    is_partial: bool = False
 
 
 def own_shim(file: str) -> str:
@@ -277,18 +284,28 @@ class _Search:
     named: set[str] = field(default_factory=set)
     entered: set[str] = field(default_factory=set)
     unread: list[tuple[str, str, _Folder]] = field(default_factory=list)
+    unread_around: list[tuple[str, str, _Folder]] = field(default_factory=list)
+    manifests: list[tuple[str, str, _Folder]] = field(default_factory=list)
+    around: dict[str, Candidate] = field(default_factory=dict)
+    scanned_around: int = 0
     scanned: int = 0
     migrated: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
 
     def candidates(self) -> Candidates:
+        if self.found:
+            for path, name, folder in self.manifests:
+                self._take_around(path, name, folder)
         return Candidates(
             files=tuple(self.found[path] for path in sorted(self.found)),
             scanned=self.scanned,
             migrated=self.migrated,
             skipped=tuple(sorted(self.skipped.items())),
             errors=tuple(sorted(self.errors.items())),
+            around=tuple(self.around[path] for path in sorted(self.around)),
+            scanned_around=self.scanned_around,
+            is_partial=self.excludes is not None or bool(self.errors),
         )
 
     def named_file(self, path: str, shown: str) -> None:
@@ -327,6 +344,8 @@ class _Search:
                 pending.extend(self._look_into(folder, real))
             if len(self.unread) >= _AT_ONCE or not pending:
                 self._read()
+            if len(self.unread_around) >= _AT_ONCE or not pending:
+                self._read_around()
 
     def _look_into(self, folder: _Folder, root: str) -> list[_Folder]:
         """Note the files of one folder; the folders in it that are to be looked into."""
@@ -357,15 +376,29 @@ class _Search:
             if entry.is_symlink():
                 if is_python or os.path.isdir(entry.path):
                     self._note_link(entry.path, _join(folder.shown, entry.name), root)
-            elif entry.is_dir(follow_symlinks=False):
+                continue
+            if entry.is_dir(follow_symlinks=False):
                 inner.extend(self._entered(entry, folder))
-            elif (
+                continue
+            if not is_python or entry.name == "setup.py":
+                self._note_around(entry, folder)
+            if (
                 is_python
                 and entry.is_file(follow_symlinks=False)
                 and not (self.excludes is not None and self._excluded(_join(folder.shown, entry.name)))
             ):
                 self.unread.append((entry.path, entry.name, folder))
         return inner
+
+    def _note_around(self, entry: os.DirEntry[str], folder: _Folder) -> None:
+        kind = kind_of(entry.name, folder.shown.rpartition("/")[2])
+        if (
+            kind is not None
+            and not folder.left_alone
+            and entry.is_file(follow_symlinks=False)
+            and not (self.excludes is not None and self._excluded(_join(folder.shown, entry.name)))
+        ):
+            self.unread_around.append((entry.path, entry.name, folder))
 
     def _entered(self, entry: os.DirEntry[str], folder: _Folder) -> Iterator[_Folder]:
         """The folder of an entry, if it is to be looked into."""
@@ -421,6 +454,30 @@ class _Search:
                 self.scanned += 1
                 self.migrated += judgement == _ASSEMBLYAI
         self.advance(len(files))
+
+    def _read_around(self) -> None:
+        """Search the files around the code that were noted."""
+        files, self.unread_around = self.unread_around, []
+        judgements = sieve.sift([path for path, _, _ in files], _judge, self.jobs)
+        self.scanned_around += len(files)
+        for (path, name, folder), judgement in zip(files, judgements, strict=True):
+            kind = kind_of(name, folder.shown.rpartition("/")[2])
+            assert kind is not None
+            if judgement in (_SPEECHMATICS, sieve.UNREADABLE):
+                self._take_around(path, name, folder)
+            elif kind.is_manifest:
+                self.manifests.append((path, name, folder))
+
+    def _take_around(self, path: str, name: str, folder: _Folder) -> None:
+        shown, real = _join(folder.shown, name), os.path.join(folder.real, name)
+        is_ignored = folder.ignores.match(real)
+        source = self._source(path, "" if is_ignored else shown)
+        if source is None or is_generated(name, source):
+            return
+        if not is_ignored:
+            self.around[shown] = Candidate(shown, source, real=real)
+        elif name.startswith(".env") and mentions_speechmatics(source):
+            self.skipped[shown] = "names Speechmatics, but .gitignore names it; see to its variables yourself"
 
     def _look_at(self, path: str, name: str, folder: _Folder) -> None:
         """Decide what is to be done with a file that mentions Speechmatics, or that could not be read."""

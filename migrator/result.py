@@ -60,6 +60,7 @@ class FileResult:
         touch_points: places in the old source that mention Speechmatics, counted by a scan independent of the rules.
         touch_points_left: how many of them need a person (no rule took them).
         error: one line without the path, such as ``line 3, column 7: invalid syntax``; empty unless status is ``error``.
+        kind: ``code``, or the kind of a file around it (``migrator.surroundings.kinds``).
     """
 
     path: str
@@ -72,6 +73,7 @@ class FileResult:
     touch_points_left: int = 0
     error: str = ""
     unit: str = ""
+    kind: str = "code"
 
     @property
     def changed(self) -> bool:
@@ -85,15 +87,17 @@ class Result:
 
     Attributes:
         files: results of every candidate and every file that failed, by path; files without Speechmatics are not here.
-        scanned: how many files were looked at.
+        scanned: how many Python files were looked at.
         migrated: how many of them use AssemblyAI and do not mention Speechmatics.
         skipped: path and reason of what was deliberately not looked into and the user might expect, by path.
+        scanned_around: how many files around the code were looked at.
     """
 
     files: tuple[FileResult, ...]
     scanned: int
     migrated: int = 0
     skipped: tuple[tuple[str, str], ...] = ()
+    scanned_around: int = 0
 
     @property
     def failed(self) -> bool:

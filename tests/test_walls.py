@@ -20,7 +20,7 @@ WALLS = {
     "migrator.rehearsal": ("migrator", "shim.protocol", "shim.settings", "shim.emulator", "shim.clock"),
 }
 # Importing any of these takes longer than a small project needs.
-HEAVY = ("asyncio", "libcst", "multiprocessing", "numpy", "pathspec", "rich", "websockets")
+HEAVY = ("asyncio", "libcst", "multiprocessing", "numpy", "pathspec", "rich", "tomlkit", "websockets")
 
 
 def modules() -> Iterator[tuple[str, Path]]:

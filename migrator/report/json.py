@@ -30,6 +30,7 @@ def render(result: Result) -> str:
 def _file(file: FileResult) -> dict[str, Any]:
     return {
         "path": file.path,
+        "kind": file.kind,
         "status": file.status,
         "unit": file.unit,
         "edits": [asdict(edit) for edit in file.edits],

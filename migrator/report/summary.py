@@ -18,7 +18,8 @@ class Summary:
     """Counts over one run.
 
     Attributes:
-        scanned: files looked at.
+        scanned: Python files looked at.
+        scanned_around: files around the code looked at.
         changed: files that change.
         native, shim, manual, unchanged, error: files of each status.
         edits: edits in all files.
@@ -28,6 +29,7 @@ class Summary:
     """
 
     scanned: int
+    scanned_around: int
     changed: int
     native: int
     shim: int
@@ -49,6 +51,7 @@ def summarise(result: Result) -> Summary:
 
     return Summary(
         scanned=result.scanned,
+        scanned_around=result.scanned_around,
         changed=sum(file.changed for file in files),
         native=of_status("native"),
         shim=of_status("shim"),
@@ -66,7 +69,7 @@ def to_install(files: Iterable[FileResult]) -> tuple[str, ...]:
     """The distributions that the changed files need and did not need before, by name."""
     needed: set[str] = set()
     for file in files:
-        if file.changed:
+        if file.changed and file.kind == "code":
             needed |= _third_party(file.after) - _third_party(file.before)
     return tuple(sorted(_DISTRIBUTIONS.get(name, name) for name in needed))
 

@@ -123,6 +123,8 @@ def _wrapped(line: Line, width: int | None) -> list[str]:
 
 def _file(file: FileResult, mode: Mode) -> Iterator[Line]:
     words = _EITHER_WAY | (_DONE if mode == "write" else _PLANNED)
+    if file.kind != "code":
+        words |= dict.fromkeys(("native", "shim"), "edited" if mode == "write" else "to be edited")
     edits = f", {_count(len(file.edits), 'edit')}" if file.edits else ""
     yield Line(f"{file.path}: {words[file.status]}{edits}", f"bold {_STYLES[file.status]}")
     for rule, edits_of_rule in _by_rule(file.edits).items():

@@ -8,6 +8,7 @@ an `Obstacle` from any of them keeps the whole unit as it is.
 from __future__ import annotations
 
 from migrator.rules import (
+    around,
     audio,
     authorization,
     connection_parameters,
@@ -69,5 +70,7 @@ SDK: tuple[Rule, ...] = (
 )
 """The same for programs that use a Speechmatics SDK."""
 
-CATALOGUE: dict[str, Rule] = {rule.id: rule for rule in (*CONNECTION, *SDK, drop_in.RULE, *other.RULES)}
+CATALOGUE: dict[str, Rule] = {
+    rule.id: rule for rule in (*CONNECTION, *SDK, drop_in.RULE, *other.RULES, *around.RULES)
+}
 """Every rule by its id."""

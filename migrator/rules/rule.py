@@ -80,6 +80,7 @@ class Rule:
         before: an example of the legacy code; empty for a rule without edits.
         after: what becomes of it.
         propose: facts in, proposals out; it changes nothing itself.
+        language: of the example, as Markdown names it.
         selectable: whether it can be chosen on its own; false for what belongs to the connection.
     """
 
@@ -90,15 +91,14 @@ class Rule:
     after: str = ""
     propose: Propose | None = None
     selectable: bool = False
+    language: str = "python"
 
     @property
     def explanation(self) -> str:
         """Why, and an example, as Markdown."""
         if not self.before:
             return self.why
-        return (
-            f"{self.why}\n\n```python\n# before\n{self.before.strip()}\n\n# after\n{self.after.strip()}\n```"
-        )
+        return f"{self.why}\n\n```{self.language}\n# before\n{self.before.strip()}\n\n# after\n{self.after.strip()}\n```"
 
 
 __all__ = ["Change", "Need", "Note", "Obstacle", "Plan", "Proposal", "Removal", "Rule", "Session"]

@@ -49,6 +49,7 @@ def test_edits_findings_and_diff_of_a_file(result):
 def test_the_summary_counts(result):
     assert json.loads(render(result))["summary"] == {
         "scanned": 40,
+        "scanned_around": 0,
         "changed": 2,
         "native": 1,
         "shim": 1,

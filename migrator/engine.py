@@ -6,11 +6,12 @@ import ast
 from collections.abc import Mapping
 from dataclasses import replace
 
-from migrator import sdk_unit, unit
+from migrator import plugin_unit, sdk_unit, unit
 from migrator.analysis.modules import Tree
 from migrator.analysis.scan import TouchPoint, residue, touch_points
 from migrator.analysis.source import Source, SourceError
-from migrator.dialects import others, raw, sdk, sdk_session
+from migrator.dialects import others, plugins, raw, sdk, sdk_session
+from migrator.dialects.plugins import PluginProgram
 from migrator.dialects.session import Session
 from migrator.edits import Obstacle, OverlapError, apply
 from migrator.grouping import Group, grouped_in
@@ -91,9 +92,16 @@ def _migrate(path: str, source: Source, data: bytes, options: Options) -> FileRe
         decision = sdk_unit.decide(path, program, session, native, options)
         rewrite = decision.rewrite
         return _result(path, source, decision.status, rewrite, rewrite.findings, points, decision.left)
+    plugin = plugins.recognise(source) if session is None else None
+    if plugin is not None:
+        return _with_plugin(path, source, plugin, points, options)
     foreign = list(others.recognise(source))
     findings = [
-        unit.finding(found.line, other.OTHER_DIALECT.id, f"uses {found.what}; nothing is changed here")
+        unit.finding(
+            found.line,
+            other.OTHER_DIALECT.id,
+            f"uses {found.what}; nothing is changed here{found.way_out and '. As it is, ' + found.way_out}",
+        )
         for found in foreign
     ]
     if session is None:
@@ -117,6 +125,19 @@ def _migrate(path: str, source: Source, data: bytes, options: Options) -> FileRe
     return FileResult(
         path, "manual", data, data, (), tuple(sorted([*findings, *reasons])), len(points), len(points)
     )
+
+
+def _with_plugin(
+    path: str, source: Source, program: PluginProgram, points: tuple[TouchPoint, ...], options: Options
+) -> FileResult:
+    """A program that uses a framework's plugin: with AssemblyAI's where that loses nothing, else as it is."""
+    rewrite = plugin_unit.rewrite(program, options)
+    if not rewrite.obstacles:
+        _verify(source, rewrite, options)
+    if rewrite.obstacles or options.to == "shim":
+        findings = plugin_unit.kept(program, rewrite.obstacles)
+        return _result(path, source, "manual", Rewrite(source.text), findings, points, len(points))
+    return _result(path, source, "native", rewrite, rewrite.findings, points, 0)
 
 
 def _dropped_in(path: str, session: Session, findings: list[Finding], options: Options) -> FileResult:
@@ -202,14 +223,19 @@ def _verified(session: Session, options: Options, rules: tuple[Rule, ...] = CONN
     except (OverlapError, AssertionError, ValueError, LookupError) as error:
         reason = f"the rules do not understand this program ({error!r})"
         return Rewrite(source.text, obstacles=[Obstacle(1, reason)])
-    if rewrite.obstacles:
-        return rewrite
+    if not rewrite.obstacles:
+        _verify(source, rewrite, options)
+    return rewrite
+
+
+def _verify(source: Source, rewrite: Rewrite, options: Options) -> None:
+    """Obstacles for a result that does not hold."""
     try:
         after = Source(source.encode(rewrite.text))
         compile(rewrite.text, "<rewritten>", "exec", dont_inherit=True)
     except (SourceError, SyntaxError, UnicodeEncodeError) as error:
         rewrite.obstacles.append(Obstacle(1, f"the rewritten program would not compile ({error})"))
-        return rewrite
+        return
     if options.shadowed_by and uses_drop_in(after.tree):
         rewrite.obstacles.append(
             Obstacle(1, f"it would import shim.framing, and the project has {options.shadowed_by}")
@@ -217,7 +243,6 @@ def _verified(session: Session, options: Options, rules: tuple[Rule, ...] = CONN
     for point in residue(after):
         line = _line_before(source, point)
         rewrite.obstacles.append(Obstacle(line, f"{point.text} is used in a way that no rule covers"))
-    return rewrite
 
 
 def _line_before(source: Source, point: TouchPoint) -> int:

@@ -18,16 +18,21 @@ _SDKS = {
     "speechmatics.batch": BATCH,
     "speechmatics.tts": "Speechmatics text-to-speech, which AssemblyAI does not replace",
     "speechmatics.flow": "Speechmatics Flow, which AssemblyAI Streaming does not replace",
+    "speechmatics.agent_stt": "the Agent SDK of Speechmatics, which speaks another protocol (/v2/agent)",
     "speechmatics": "the speechmatics-python SDK",
     "livekit.plugins": "the Speechmatics plugin of LiveKit Agents",
     "pipecat.services": "the Speechmatics service of Pipecat",
 }
-_SERVICES = ("speechmatics.batch", "speechmatics.tts", "speechmatics.flow", VOICE)
+_SERVICES = ("speechmatics.batch", "speechmatics.tts", "speechmatics.flow", "speechmatics.agent_stt", VOICE)
+_RUN = "`shim run` runs the program on AssemblyAI without an edit"
+_SERVE = "let it connect to `shim serve`, which leads it to AssemblyAI"
+_WAYS_OUT = {"speechmatics.rt": _RUN, VOICE: _RUN, "speechmatics": _RUN}
 _SOCKETS = {
-    "aiohttp": "aiohttp",
-    "httpx_ws": "httpx-ws",
-    "picows": "picows",
+    "aiohttp": ("aiohttp", "ws_connect", _RUN),
+    "httpx_ws": ("httpx-ws", "connect_ws", _SERVE),
+    "picows": ("picows", "ws_connect", _SERVE),
 }
+"""By module: the library, what opens a connection, and the way to AssemblyAI."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +43,13 @@ class Foreign:
         line: 1-based.
         what: what it uses.
         is_sdk: whether that is a package of Speechmatics' own.
+        way_out: how the program gets to AssemblyAI all the same; empty where it does not.
     """
 
     line: int
     what: str
     is_sdk: bool = False
+    way_out: str = ""
 
 
 def recognise(source: Source) -> Iterator[Foreign]:
@@ -65,12 +72,16 @@ def _all(source: Source) -> Iterator[Foreign]:
     for node in ast.walk(source.tree):
         for module in _imported(node):
             prefix = next((p for p in _SDKS if module == p or module.startswith(p + ".")), None)
+            line = getattr(node, "lineno", 1)
             if prefix and (prefix.startswith("speechmatics") or "speechmatics" in module):
                 is_sdk = prefix.startswith("speechmatics")
-                yield Foreign(getattr(node, "lineno", 1), _SDKS[prefix], is_sdk)
-            if module.split(".")[0] in _SOCKETS and _is_raw(points):
-                yield Foreign(
-                    getattr(node, "lineno", 1), f"raw messages through {_SOCKETS[module.split('.')[0]]}"
+                yield Foreign(line, _SDKS[prefix], is_sdk, _WAYS_OUT.get(prefix, ""))
+            root = module.split(".")[0]
+            if root in _SOCKETS and _is_raw(points):
+                library, opens, way_out = _SOCKETS[root]
+                opened = _opened(source, opens) or [line]
+                yield from (
+                    Foreign(at, f"raw messages through {library}", False, way_out) for at in opened[:1]
                 )
     for point in points:
         if point.kind == "host" and "asr.api" in point.text:
@@ -87,6 +98,17 @@ def _imported(node: ast.AST) -> list[str]:
     if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
         return [f"{node.module}.{alias.name}" for alias in node.names]
     return []
+
+
+def _opened(source: Source, function: str) -> list[int]:
+    """The lines that open a connection, in order."""
+    return sorted(
+        node.lineno
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute | ast.Name)
+        and (node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id).endswith(function)
+    )
 
 
 def _is_raw(points: tuple[TouchPoint, ...]) -> bool:

@@ -21,6 +21,7 @@ from migrator.rules import (
     messages,
     no_counterpart,
     other,
+    plugins,
     prose,
     sdk_client,
     sdk_handlers,
@@ -71,6 +72,6 @@ SDK: tuple[Rule, ...] = (
 """The same for programs that use a Speechmatics SDK."""
 
 CATALOGUE: dict[str, Rule] = {
-    rule.id: rule for rule in (*CONNECTION, *SDK, drop_in.RULE, *other.RULES, *around.RULES)
+    rule.id: rule for rule in (*CONNECTION, *SDK, drop_in.RULE, plugins.RULE, *other.RULES, *around.RULES)
 }
 """Every rule by its id."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,17 @@ def literal(source: Source, text: str) -> str:
     """A string literal in the file's quotation marks."""
     quote = source.quote if source.quote not in text and "\\" not in text else ""
     return f"{quote}{text}{quote}" if quote else repr(text)
+
+
+def python_value(source: Source, text: str) -> str:
+    """A value of the query of a connection as a Python expression: numbers, truth values, lists, and else a string."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return literal(source, text)
+    if isinstance(value, list):
+        return "[" + ", ".join(literal(source, str(item)) for item in value) + "]"
+    return str(value)
 
 
 def replace(source: Source, node: ast.expr, text: str, reason: str) -> Change:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from migrator.analysis.names import Names
 from migrator.analysis.source import Source
 from migrator.rules.code import insert_after, insert_line, is_text, item_removal
 from migrator.rules.leftovers import is_mentioned
@@ -18,16 +19,20 @@ Import = ast.Import | ast.ImportFrom
 def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
     """Sorted in where the imports are sorted, else behind the last one of their kind."""
     yield from _unused(session, plan)
-    needs = sorted(set(plan.needs), key=lambda need: (need.name != "", need.module))
-    for need in needs:
-        binding = session.names.lookup(session.source.tree, need.bound)
+    yield from missing(session.source, session.names, [n for n in plan.needs if not _is_written(plan, n)])
+
+
+def missing(source: Source, names: Names, needs: Iterable[Need]) -> Iterator[Proposal]:
+    """The imports that a source does not have yet."""
+    for need in sorted(set(needs), key=lambda need: (need.name != "", need.module)):
+        binding = names.lookup(source.tree, need.bound)
         stores = list(binding.stores) if binding else []
-        if any(_is_import(session, store, need) for store in stores) or _is_written(plan, need):
+        if any(_is_import(names, store, need) for store in stores):
             continue
         if stores:
             yield Obstacle(1, f"the name {need.bound} means something else in this file")
             continue
-        yield _inserted(session.source, need)
+        yield _inserted(source, need)
 
 
 def _is_written(plan: Plan, need: Need) -> bool:
@@ -40,8 +45,8 @@ def _is_written(plan: Plan, need: Need) -> bool:
     )
 
 
-def _is_import(session: Session, store: ast.AST, need: Need) -> bool:
-    parent = session.names.parents.get(store)
+def _is_import(names: Names, store: ast.AST, need: Need) -> bool:
+    parent = names.parents.get(store)
     if not isinstance(store, ast.alias):
         return False
     if isinstance(parent, ast.ImportFrom):
@@ -100,6 +105,8 @@ def _inserted(source: Source, need: Need) -> Change:
         body = source.tree.body
         first = body[1] if is_text(body[0]) and len(body) > 1 else body[0]
         return insert_line(source, first, text + "\n", reason)
+    if need.module.split(".")[0] in sys.stdlib_module_names and not any(map(_is_standard, group)):
+        return insert_line(source, group[0], text + "\n", reason)
     for statement in group if need.name else []:
         if isinstance(statement, ast.ImportFrom) and statement.module == need.module and statement.level == 0:
             end = source.end(statement)

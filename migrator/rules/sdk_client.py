@@ -14,7 +14,7 @@ from migrator.dialects.sdk_session import Client, SdkSession
 from migrator.edits import comments_above
 from migrator.rules import endpoint
 from migrator.rules.authorization import KEY_VARIABLE, key_source
-from migrator.rules.code import insert_after, insert_line, literal, replace, written
+from migrator.rules.code import insert_after, insert_line, literal, python_value, replace, written
 from migrator.rules.leftovers import is_seen_outside
 from migrator.rules.rule import Change, Need, Note, Obstacle, Plan, Proposal, Removal, Rule, Session
 from migrator.rules.sdk_handlers import STREAMING
@@ -188,7 +188,7 @@ def _parameters(session: Session, plan: Plan, client: Client, outer: str) -> str
         return ""
     query, _ = query_parameters(_message(client), choice.model)
     site = session.names.statement(client.config.call)
-    values = {name: _typed(source, value) for name, value in query.items()}
+    values = {name: python_value(source, value) for name, value in query.items()}
     rate = client.audio.fields.get("audio_format.sample_rate")
     if rate is not None:
         values["sample_rate"] = (
@@ -203,17 +203,6 @@ def _parameters(session: Session, plan: Plan, client: Client, outer: str) -> str
     inner = outer + source.indent
     lines = "".join(f"\n{inner}{name}={value}," for name, value in values.items())
     return f"StreamingParameters({lines}\n{outer})"
-
-
-def _typed(source: Source, text: str) -> str:
-    """A value of the query as Python: the package has types for what the address spells."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return literal(source, text)
-    if isinstance(value, list):
-        return "[" + ", ".join(literal(source, str(item)) for item in value) + "]"
-    return str(value)
 
 
 # Session

@@ -49,6 +49,9 @@ def test_a_source_that_does_not_use_speechmatics_or_has_the_drop_in_stays(text: 
         ("from livekit.plugins import speechmatics\n", "LiveKit"),
         ("from pipecat.services.speechmatics.stt import SpeechmaticsSTTService\n", "Pipecat"),
         ("import aiohttp\nURL = 'wss://eu2.rt.speechmatics.com/v2'\n", "aiohttp"),
+        ("import picows\nURL = 'wss://eu2.rt.speechmatics.com/v2'\n", "`shim serve`"),
+        ("from speechmatics.voice import VoiceAgentClient\n", "`shim run`"),
+        ("from speechmatics.agent_stt import AsyncClient\n", "/v2/agent"),
         (
             "import requests\nrequests.post('https://asr.api.speechmatics.com/v2/jobs')\n",
             "batch transcription",
@@ -62,6 +65,14 @@ def test_another_use_of_speechmatics_is_named_and_left_alone(text: str, words: s
     assert (result.status, result.after) == ("manual", text.encode())
     assert any(words in finding.message for finding in result.findings), result.findings
     assert result.touch_points_left == result.touch_points > 0
+
+
+def test_a_socket_of_another_library_is_named_where_it_is_opened() -> None:
+    result = migrate(
+        "import aiohttp\n\nURL = 'wss://eu2.rt.speechmatics.com/v2'\n\n"
+        "async def main(session):\n    async with session.ws_connect(URL) as ws:\n        await ws.send_json({})\n"
+    )
+    assert [(finding.line, "`shim run`" in finding.message) for finding in result.findings] == [(6, True)]
 
 
 def test_a_program_that_also_uses_an_sdk_keeps_the_sdk_and_gets_the_drop_in(legacy: str) -> None:

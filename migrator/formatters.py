@@ -7,6 +7,8 @@ import re
 import shlex
 from collections.abc import Iterable
 
+from migrator.project import SUFFIXES
+
 # In the order in which they are to run, with the tables, files and pre-commit hooks that say that a project uses them.
 _FORMATTERS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("isort", re.compile(r"^\[(?:tool\.)?isort\]|^\s*-?\s*id:\s*isort\b", re.MULTILINE)),
@@ -20,17 +22,18 @@ _CONFIGURATIONS = (
     ".pre-commit-config.yaml",
     ".pre-commit-config.yml",
 )
+
 _OWN_FILES = {"ruff.toml": "ruff format", ".ruff.toml": "ruff format", ".isort.cfg": "isort"}
 
 
 def commands(paths: Iterable[str]) -> tuple[str, ...]:
-    """What to type to format some files as their projects do: one command for each formatter, with its files.
+    """What to type to format some files as their projects do: one command for each formatter, with its files of Python.
 
     A project is what lies below the nearest folder with a configuration. Where it has both black and ruff, black formats.
     """
     files: dict[str, list[str]] = {}
     known: dict[str, tuple[str, ...]] = {}
-    for path in sorted(paths):
+    for path in sorted(path for path in paths if path.endswith(SUFFIXES)):
         for formatter in _used_above(os.path.dirname(os.path.abspath(path)), known):
             files.setdefault(formatter, []).append(path)
     return tuple(f"{name} {shlex.join(files[name])}" for name, _ in _FORMATTERS if name in files)

@@ -46,3 +46,8 @@ def test_the_nearest_configuration_counts(commands):
 def test_a_configuration_above_the_repository_is_somebody_elses(commands, tmp_path):
     (tmp_path / "app" / ".git").mkdir()
     assert commands({"pyproject.toml": "[tool.black]\n"}) == ()
+
+
+def test_files_that_are_no_python_are_not_given_to_a_formatter(commands):
+    changed = ("app/a.py", "pyproject.toml", ".env.example")
+    assert commands({"pyproject.toml": "[tool.ruff]\n"}, changed) == ("ruff format app/a.py",)

@@ -529,9 +529,9 @@ ADAPTER = Rule(
         "the connection is opened, and its rest is sent before Terminate. Programs in which that place cannot be seen get "
         "the drop-in."
     ),
-    before="ws = await websockets.connect(URL, additional_headers=headers)\nasync for chunk in source:\n    await ws.send(chunk)",
+    before="ws = await websockets.connect(..., additional_headers=headers)\nasync for chunk in source:\n    await ws.send(chunk)",
     after=(
-        "ws = await websockets.connect(URL, additional_headers=headers)\n"
+        "ws = await websockets.connect(..., additional_headers=headers)\n"
         'audio = framing.AsyncSender(ws.send, encoding="pcm_s16le", sample_rate=16000)\n'
         "async for chunk in source:\n    await audio.send(chunk)\nawait audio.flush()"
     ),

@@ -209,7 +209,7 @@ RULE = Rule(
         "before audio. The model is always pinned, because the service's default changes. What has no counterpart is "
         "named in a finding."
     ),
-    before='ws.send(json.dumps({"message": "StartRecognition", "transcription_config": {"language": "en"}, ...}))',
+    before='ws.send(json.dumps({"message": "StartRecognition", ..., "transcription_config": {"language": "en", ...}, ...}))',
     after=(
         "connection_params = {\n"
         '    "speech_model": "universal-3-6-pro",\n'

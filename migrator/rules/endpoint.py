@@ -108,11 +108,7 @@ RULE = Rule(
         "`--region` chooses another. AssemblyAI has no start message: the configuration is the query of the address. A "
         "language in the path is dropped, because the configuration names it as well."
     ),
-    before='ws = websocket.create_connection("wss://eu2.rt.speechmatics.com/v2", header=header)',
-    after=(
-        "ws = websocket.create_connection(\n"
-        '    f"wss://streaming.eu.assemblyai.com/v3/ws?{urlencode(connection_params)}", header=header\n'
-        ")"
-    ),
+    before='websocket.WebSocketApp("wss://eu2.rt.speechmatics.com/v2", ...)',
+    after='websocket.WebSocketApp(f"wss://streaming.eu.assemblyai.com/v3/ws?{urlencode(connection_params)}", ...)',
     propose=propose,
 )

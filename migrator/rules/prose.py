@@ -62,11 +62,11 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
     replaced: set[Token] = set()
     for rule, change in [(rule, p) for rule, p in plan.proposals if isinstance(p, Change)]:
         line = source.line_of(max(change.start, change.end - 1))
-        comment = source.comment_on(line)
         outdated, text = _TRUE_NOW.get(rule, (None, ""))
-        if comment and outdated and comment not in replaced and outdated.search(comment.text):
-            replaced.add(comment)
-            yield Change(comment.start, comment.end, text, "the comment was about Speechmatics", "likely")
+        for comment in (source.comment_on(line), _comment_above(source, line)) if outdated else ():
+            if comment and outdated and comment not in replaced and outdated.search(comment.text):
+                replaced.add(comment)
+                yield Change(comment.start, comment.end, text, "the comment was about Speechmatics", "likely")
         if KEY_VARIABLE in change.text and rule == authorization.RULE.id:
             asking = [source.comment_on(line), _comment_above(source, line)]
             for token in asking:

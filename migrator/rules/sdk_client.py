@@ -463,8 +463,8 @@ CLIENT = Rule(
         'auth_token=os.environ["SPEECHMATICS_API_KEY"])\n)'
     ),
     after=(
-        'client = StreamingClient(\n    StreamingClientOptions(\n        api_host="streaming.eu.assemblyai.com", '
-        'connect_timeout=10, terminate_timeout=30,\n        api_key=os.environ["ASSEMBLYAI_API_KEY"],\n    )\n)'
+        'client = StreamingClient(\n    StreamingClientOptions(\n        api_key=os.environ["ASSEMBLYAI_API_KEY"],\n'
+        '        api_host="streaming.eu.assemblyai.com",\n        connect_timeout=10,\n        terminate_timeout=30,\n    )\n)'
     ),
     propose=propose_client,
 )

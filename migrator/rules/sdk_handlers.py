@@ -179,7 +179,7 @@ RULE = Rule(
         "client.add_event_handler(ServerMessageType.AddTranscript, show)"
     ),
     after=(
-        "def show(client, message):\n    if not message.end_of_turn:\n        return\n    print(message.transcript)\n\n"
+        "def show(_client, message):\n    if not message.end_of_turn:\n        return\n    print(message.transcript)\n\n"
         "client.on(StreamingEvents.Turn, show)"
     ),
     propose=propose,

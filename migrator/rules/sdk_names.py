@@ -64,6 +64,6 @@ RULE = Rule(
         "with a use left, the program keeps the SDK's names and imports them from the drop-in."
     ),
     before="from speechmatics.client import WebsocketClient",
-    after="from assemblyai.streaming.v3 import StreamingClient",
+    after="from assemblyai.streaming.v3 import (\n    StreamingClient,\n    ...\n)",
     propose=propose,
 )

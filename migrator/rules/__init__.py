@@ -18,6 +18,7 @@ from migrator.rules import (
     errors,
     imports,
     leftovers,
+    links,
     messages,
     no_counterpart,
     other,
@@ -53,6 +54,7 @@ CONNECTION: tuple[Rule, ...] = (
     # The last ones look at what the others leave.
     leftovers.RULE,
     imports.RULE,
+    links.RULE,
     prose.RULE,
 )
 """Applied all together or not at all."""
@@ -67,6 +69,7 @@ SDK: tuple[Rule, ...] = (
     sdk_names.RULE,
     leftovers.RULE,
     imports.RULE,
+    links.RULE,
     prose.RULE,
 )
 """The same for programs that use a Speechmatics SDK."""

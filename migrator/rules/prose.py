@@ -73,9 +73,11 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
                 if token and token not in replaced and _ASKS_FOR_KEY.search(token.text):
                     replaced.add(token)
                     yield _without(source, token)
-    shown = _shown(session)
+    spans = shown(session)
     for token in source.tokens:
-        if token not in replaced and (token.is_comment or _is_inside(token, shown)):
+        # A text without a space may be a word of somebody's protocol, also where it is printed.
+        is_prose = token.is_comment or (re.search(r"\s", token.text) and is_inside(token, spans))
+        if is_prose and token not in replaced:
             yield from _words(plan, token)
 
 
@@ -94,7 +96,7 @@ def _without(source: Source, comment: Token) -> Change:
     return Change(start, end, "", "the key comes from the environment", "likely")
 
 
-def _shown(session: Session) -> list[tuple[int, int]]:
+def shown(session: Session) -> list[tuple[int, int]]:
     """Spans of the texts that are written for people: docstrings, and what is printed, logged, raised or a help text.
 
     Any other text may be a key, a file name or a part of a protocol.
@@ -127,10 +129,9 @@ def _shown(session: Session) -> list[tuple[int, int]]:
     return [(source.start(node), source.end(node)) for node in nodes]
 
 
-def _is_inside(token: Token, spans: list[tuple[int, int]]) -> bool:
-    return bool(re.search(r"\s", token.text)) and any(
-        start <= token.start and token.end <= end for start, end in spans
-    )
+def is_inside(token: Token, spans: list[tuple[int, int]]) -> bool:
+    """Whether a string stands in one of the spans."""
+    return any(start <= token.start and token.end <= end for start, end in spans)
 
 
 def _words(plan: Plan, token: Token) -> Iterator[Proposal]:

@@ -73,6 +73,12 @@ DEFAULT_SPEECHMATICS_URL = "wss://eu2.rt.speechmatics.com/v2"
 MANAGEMENT_HOST = "mp.speechmatics.com"
 """Gives out Speechmatics' temporary keys."""
 
+WEB_PAGES = {
+    "docs.speechmatics.com": "https://www.assemblyai.com/docs",
+    "portal.speechmatics.com": "https://www.assemblyai.com/dashboard",
+}
+"""Speechmatics' web pages for people, by host, and the page of AssemblyAI with the same purpose."""
+
 MANAGEMENT_PATHS = ("/v1/api_keys", "/v1/api-keys")
 """Both spellings of the temporary-key endpoint: the pages and SDKs use the first, the OpenAPI file the second."""
 

@@ -31,6 +31,7 @@ PLACES: dict[str, dict[str, str]] = {
         "end": 'ws.send(json.dumps({"message": "EndOfStream", "last_seq_no": chunks_sent}))\ndone.wait(10)\nws.close()',
     },
     "endpoint": {},
+    "links": {"constants": 'LIMIT = 100\nprint("Get a key at https://portal.speechmatics.com/")'},
     "connection-parameters": {},
     "authorization": {"header": '{"Authorization": f"Bearer {os.environ[\'SPEECHMATICS_API_KEY\']}"}'},
     "messages": {},

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from migrator import cli
 from migrator.engine import migrate_source
 from migrator.options import Options
 from migrator.result import FileResult
@@ -171,6 +173,10 @@ client = AsyncClient()
 WHOLE["drop-in"] = DROP_IN
 
 
+# Files around a program: the program, and the name of the file that holds the example.
+AROUND = {"dependencies": (SDK, "requirements.txt"), "environment": (WHOLE["audio-adapter"], ".env.example")}
+
+
 def without_space(text: str) -> str:
     return re.sub(r"\s+", "", text)
 
@@ -181,10 +187,23 @@ def parts(example: str) -> list[str]:
 
 
 def test_every_rule_with_an_example_has_a_program_here() -> None:
-    assert PLACES.keys() | WHOLE.keys() == EXAMPLES.keys()
+    assert PLACES.keys() | WHOLE.keys() | AROUND.keys() == EXAMPLES.keys()
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", AROUND)
+def test_the_example_of_a_rule_around_the_connection_is_what_becomes_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    program, file = AROUND[name]
+    (tmp_path / "live.py").write_text(program)
+    (tmp_path / file).write_text(EXAMPLES[name].before + "\n")
+    monkeypatch.chdir(tmp_path)
+    to = "shim" if "speechmatics-to-assemblyai" in EXAMPLES[name].after else "auto"
+    assert cli.main(["--write", "--to", to]) == 0
+    assert (tmp_path / file).read_text() == EXAMPLES[name].after + "\n"
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES.keys() - AROUND.keys()))
 def test_the_example_of_a_rule_is_what_becomes_of_it(migrate: Migrate, name: str) -> None:
     rule = EXAMPLES[name]
     if name in WHOLE:

@@ -133,12 +133,17 @@ class SdkProgram:
         return isinstance(made, ast.Call) and _name(self.path(made.func)) in CLIENTS
 
     def is_file(self, expression: ast.expr) -> bool:
-        """Whether an expression is an opened file, or bytes that can be read like one."""
-        made = self.made(expression)
-        if not isinstance(made, ast.Call):
-            return False
-        name = made.func.attr if isinstance(made.func, ast.Attribute) else getattr(made.func, "id", "")
-        return name in ("open", "BytesIO")
+        """Whether an expression is an opened file, or bytes that can be read like one; not what is read with ``await``."""
+        match self.made(expression):
+            case ast.Call(func=ast.Name(id="open" as name) as function):
+                return self.names.lookup(function, name) is None
+            case ast.Call(func=ast.Name(id="BytesIO") | ast.Attribute(attr="BytesIO")):
+                return True
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="io"), attr="open")):
+                return True
+            case ast.Call(func=ast.Attribute(attr="open"), args=[ast.Constant(value="rb"), *_]):
+                return True  # Path(...).open("rb")
+        return False
 
     def made(self, expression: ast.expr) -> ast.expr:
         """The expression behind a name that is assigned once, or is the ``as`` of a ``with``."""

@@ -44,8 +44,10 @@ def propose_client(session: Session, plan: Plan) -> Iterator[Proposal]:
     host = yield from _host(session, plan, client)
     if not host:
         return
-    if is_seen_outside(plan, client.binding):
-        yield Obstacle(client.made.lineno, f"another file may use {client.binding.name}")
+    settings = session.names.binding(client.made.args[0]) if client.made.args else None
+    for binding in (client.binding, settings):
+        if binding is not None and is_seen_outside(plan, binding):
+            yield Obstacle(client.made.lineno, f"another file may use {binding.name}")
     kind = "AsyncStreamingClient" if client.is_async else "StreamingClient"
     yield Need(STREAMING, kind)
     yield Need(STREAMING, "StreamingClientOptions")

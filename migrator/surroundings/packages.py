@@ -26,7 +26,13 @@ SPEECHMATICS_KEY = "SPEECHMATICS_API_KEY"
 REQUIRED_WEBSOCKETS = ("speechmatics-python", "speechmatics-rt", "speechmatics-voice")
 """Those that bring websockets with them."""
 
-LOWER_BOUNDS = {DROP_IN: ">=0.1", ASSEMBLYAI: ">=1.8", "websockets": ">=10.0", "websocket-client": ">=1.6"}
+LOWER_BOUNDS = {
+    DROP_IN: ">=0.1",
+    ASSEMBLYAI: ">=1.8",
+    "livekit-plugins-assemblyai": ">=1.8",
+    "websockets": ">=10.0",
+    "websocket-client": ">=1.6",
+}
 """What new requirements ask for: versions that the rewrite is tested with; of websockets, what the SDKs asked for."""
 
 _BY_MODULE = {"assemblyai": ASSEMBLYAI, "websocket": "websocket-client", "websockets": "websockets"}
@@ -61,8 +67,8 @@ def distribution(module: str) -> str:
         return name if name in SPEECHMATICS[1:] else SPEECHMATICS[0]
     if first == "shim":
         return DROP_IN if second in _DROP_IN_MODULES else ""
-    if module.startswith("livekit.plugins.speechmatics"):
-        return "livekit-plugins-speechmatics"
+    if module.startswith(("livekit.plugins.speechmatics", "livekit.plugins.assemblyai")):
+        return "-".join(module.split(".")[:3])
     return _BY_MODULE.get(first, "")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from migrator.engine import migrate_source
+from migrator.engine import migrate_project, migrate_source
 from migrator.options import Options
 from migrator.result import FileResult
 from migrator.rules import sdk_client, sdk_handlers
@@ -133,6 +133,8 @@ def test_the_program_of_the_table_below_is_rewritten() -> None:
         ({"url": 'os.environ["URL"]'}, "only known at run time"),
         ({"settings": ", ssl_context=None"}, "not understood"),
         ({"audio": "sys.stdin.buffer"}, "out of sight"),
+        ({"audio": "aiofiles.open('speech.raw', 'rb')", "before": "import aiofiles"}, "out of sight"),
+        ({"audio": "open('speech.raw', 'rb')", "before": "from gzip import open"}, "out of sight"),
         ({"audio": "make()", "before": "def make(): return open('x', 'rb')"}, "out of sight"),
         ({"opened": "client.run_synchronously(audio, config, AudioSettings())"}, "container"),
         ({"opened": "client.run_synchronously(audio, config)"}, "left to the SDK"),
@@ -224,6 +226,16 @@ def test_what_becomes_of_one_line(places: dict[str, str], line: str) -> None:
     result = legacy(**places)
     assert result.status == "native", result.findings
     assert line in [text.strip() for text in result.after.decode().splitlines()], result.after.decode()
+
+
+@pytest.mark.parametrize("name", ["on_final", "client", "config"])
+def test_what_another_file_may_use_is_not_rewritten(name: str) -> None:
+    source = LEGACY.format(**LEGACY_PLACES).encode()
+    results = migrate_project({"app.py": source, "other.py": f"from app import {name}\n".encode()}, Options())
+    assert results["app.py"].status == "shim"
+    assert any(
+        "another file" in f.message or "also used elsewhere" in f.message for f in results["app.py"].findings
+    )
 
 
 def test_the_key_in_the_source_never_gets_to_assemblyai() -> None:

@@ -17,6 +17,9 @@ RAW_NATIVE = b'import os, websockets\nKEY = os.environ["ASSEMBLYAI_API_KEY"]\n'
 BATCH = b"from speechmatics.batch import AsyncClient\n"
 LEGACY_BATCH = b"from speechmatics.batch_client import BatchClient\n"
 
+SDK_NATIVE = b"from assemblyai.streaming.v3 import StreamingClient\nfrom shim import framing\n"
+PLUGIN = b"from livekit.plugins import openai, speechmatics\n"
+
 CODE = {
     "sdk": [("app/sdk.py", "shim", SDK, SDK_SHIM)],
     "raw": [("app/raw.py", "native", RAW, RAW_NATIVE)],
@@ -27,6 +30,8 @@ CODE = {
         ("app/sdk.py", "shim", SDK, SDK_SHIM),
         ("app/batch.py", "manual", LEGACY_BATCH, LEGACY_BATCH),
     ],
+    "sdk rewritten": [("app/sdk.py", "native", SDK, SDK_NATIVE)],
+    "plugin": [("app/agent.py", "native", PLUGIN, PLUGIN.replace(b"speechmatics", b"assemblyai"))],
     "untouched": [("app/sdk.py", "manual", SDK, SDK)],
     "none": [],
 }

@@ -15,6 +15,8 @@ CHANGED = [
         'speechmatics-python>=1; python_version >= "3.9"\n',
         f'{SHIM}; python_version >= "3.9"\n',
     ),
+    ("sdk rewritten", "requirements.txt", "speechmatics-python\n", f"assemblyai>=1.8\n{SHIM}\n"),
+    ("plugin", "requirements.txt", "livekit-plugins-speechmatics~=1.8\n", "livekit-plugins-assemblyai>=1.8\n"),
     ("raw", "requirements.txt", "speechmatics-python\nwebsockets\n", "websockets\n"),
     ("raw", "requirements.txt", "numpy\nspeechmatics-python", "numpy\nwebsockets>=10.0"),
     ("raw on the drop-in", "requirements.txt", "a\nwebsockets==15.0  # used\nb\n", f"a\nwebsockets==15.0  # used\n{SHIM}\nb\n"),

@@ -232,7 +232,7 @@ def _verify(source: Source, rewrite: Rewrite, options: Options) -> None:
     """Obstacles for a result that does not hold."""
     try:
         after = Source(source.encode(rewrite.text))
-        compile(rewrite.text, "<rewritten>", "exec", dont_inherit=True)
+        compile(rewrite.text, "<rewritten>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     except (SourceError, SyntaxError, UnicodeEncodeError) as error:
         rewrite.obstacles.append(Obstacle(1, f"the rewritten program would not compile ({error})"))
         return

@@ -317,6 +317,13 @@ class _Search:
         if not regular:
             self.errors[shown] = "is not a regular file; use - for standard input"
             return
+        kind = kind_of(os.path.basename(path))
+        if kind is not None and kind.name == "notebook":
+            source = self._source(path, shown)
+            self.scanned_around += 1
+            if source is not None and mentions_speechmatics(source):
+                self.around[shown] = Candidate(shown, source, own_shim(path), os.path.realpath(path))
+            return
         if os.path.splitext(path)[1] not in ("", *SUFFIXES) and not _has_python_shebang(path):
             self.skipped[shown] = "not Python: no .py or .pyw at its end and no Python in its first line"
             return
@@ -475,7 +482,9 @@ class _Search:
         if source is None or is_generated(name, source):
             return
         if not is_ignored:
-            self.around[shown] = Candidate(shown, source, real=real)
+            self.around[shown] = Candidate(
+                shown, source, own_shim(real) if name.endswith(".ipynb") else "", real
+            )
         elif name.startswith(".env") and mentions_speechmatics(source):
             self.skipped[shown] = "names Speechmatics, but .gitignore names it; see to its variables yourself"
 

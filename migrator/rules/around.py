@@ -61,4 +61,16 @@ OTHER_LANGUAGES = Rule(
     selectable=True,
 )
 
-RULES = (DEPENDENCIES, ENVIRONMENT, DOCUMENTS, OTHER_LANGUAGES)
+NOTEBOOKS = Rule(
+    id="notebooks",
+    title="Code cells of notebooks",
+    why=(
+        "The code cells of a notebook are one program, and the rules of the connection apply to it. Outputs, metadata and "
+        "cells without a change keep every byte; magics and shell lines stay where they are, and install commands among "
+        "them follow the dependencies. Where code cannot be put back into its cells, nothing changes, and the finding says "
+        "why. The diff is of the file, so a line of code is a line of JSON."
+    ),
+    selectable=True,
+)
+
+RULES = (DEPENDENCIES, ENVIRONMENT, NOTEBOOKS, DOCUMENTS, OTHER_LANGUAGES)

@@ -35,9 +35,9 @@ class File:
         return Text(self.data)
 
     def is_comment(self, offset: int) -> bool:
-        """Whether an offset stands in a comment: a document has none, other files say ``#``."""
+        """Whether an offset stands in a comment: documents have none, other files say ``#``."""
         before = self.text.text[self.text.line_start(offset) : offset]
-        return self.kind.name not in ("document", "other language") and "#" in before
+        return self.kind.name not in ("document", "notebook", "other language") and "#" in before
 
     @property
     def folder(self) -> str:

@@ -115,3 +115,27 @@ def test_nothing_goes_while_files_are_left_out(project, migrate):
     outcome = migrate("--exclude", "old/")
     assert b"-speechmatics-python" not in outcome.out
     assert "files that were left out may use it" in outcome.err
+
+
+NOTEBOOK = (
+    b'{"cells": [{"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": null, "source": '
+    b'["HOST = \'eu2.rt.speechmatics.com\'"]}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+)
+
+
+@pytest.mark.parametrize("path", [".", "a.ipynb"])
+def test_a_notebook_is_code_also_when_it_is_named(project, migrate, path):
+    root = project("a.ipynb", content=NOTEBOOK)
+    outcome = migrate("--write", path)
+    assert outcome.status == 0
+    assert (root / "a.ipynb").read_bytes() == NOTEBOOK.replace(
+        b"eu2.rt.speechmatics", b"streaming.eu.assemblyai"
+    )
+    assert "1 of 1 touch point done." in outcome.err
+
+
+def test_a_notebook_that_cannot_be_read_is_not_done(project, migrate):
+    project("a.ipynb", content=NOTEBOOK.replace(b"null", b"speechmatics"))
+    outcome = migrate()
+    assert outcome.status == 3
+    assert "a.ipynb: line 1, column 84: no JSON" in outcome.err

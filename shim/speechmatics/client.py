@@ -26,7 +26,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidS
 from websockets.http11 import Response
 
 from shim.protocol.speechmatics import ErrorType
-from shim.redirect import destination
+from shim.redirect import CLOSE_SECONDS, destination, drain
 from shim.speechmatics._http_errors import status_error
 from shim.speechmatics._reading import Reader
 from shim.speechmatics._temporary_key import key_url, temporary_key
@@ -218,6 +218,9 @@ class WebsocketClient:
     ) -> None:
         """Transcribe a stream, or one for each channel, until its end.
 
+        Interrupted, cancelled or out of sound by an exception, it still gives the handlers what AssemblyAI has to say of
+        what was sent, for `shim.redirect.CLOSE_SECONDS` at most.
+
         Args:
             stream: has ``read(size)``, a function or a coroutine function; nothing read is the end. A dict has the
                 stream, or the path of a file, of each channel. May change places with ``transcription_config``.
@@ -240,6 +243,7 @@ class WebsocketClient:
         self.transcription_config = transcription_config
         self._language_pack_info = None
         self._config_is_new = False
+        self._has_heard = False
         self._started = asyncio.Event()
         self._window = asyncio.BoundedSemaphore(self.connection_settings.message_buffer_size)
         with ExitStack() as files:
@@ -305,13 +309,12 @@ class WebsocketClient:
             "max_queue": None,
             "ping_timeout": settings.ping_timeout_seconds,
         }
-        local_url = destination(url)
-        self._is_led = local_url is not None
-        if local_url is not None:
+        self._local_url = destination(url)
+        if self._local_url is not None:
             # With a socket of ours no proxy of the environment comes between this process and itself.
-            address = urlsplit(local_url)
+            address = urlsplit(self._local_url)
             channel = socket.create_connection((address.hostname, address.port or 0))
-            return connect(local_url, sock=channel, additional_headers=headers, **options)
+            return connect(self._local_url, sock=channel, additional_headers=headers, **options)
         if settings.auth_token is not None:
             key = await temporary_key(settings, sdk) if settings.generate_temp_token else settings.auth_token
             headers["Authorization"] = f"Bearer {key}"
@@ -324,7 +327,17 @@ class WebsocketClient:
             await asyncio.wait({receiving, sending}, return_when=asyncio.FIRST_COMPLETED)
             if not receiving.done():
                 await sending
-            await receiving
+            # Not awaited itself: who cancels this waiting wants the rest nevertheless.
+            await asyncio.wait({receiving})
+            receiving.result()
+        except ForceEndSession:
+            raise
+        except BaseException:
+            sending.cancel()
+            if self._local_url is not None and not receiving.done():
+                drain(self._local_url)
+                await asyncio.wait({receiving}, timeout=CLOSE_SECONDS)
+            raise
         finally:
             sending.cancel()
             receiving.cancel()
@@ -420,6 +433,8 @@ class WebsocketClient:
             elif kind == ServerMessageType.RecognitionStarted:
                 self._language_pack_info = message.get("language_pack_info", self._language_pack_info)
                 self._started.set()
+            elif kind in (ServerMessageType.AddPartialTranscript, ServerMessageType.AddTranscript):
+                self._has_heard = True
             elif kind == ServerMessageType.Warning:
                 LOGGER.warning(message["reason"])
             elif kind == ServerMessageType.Error:
@@ -428,10 +443,10 @@ class WebsocketClient:
                 return
 
     def _is_refused_key(self, message: dict[str, Any]) -> bool:
-        """Whether AssemblyAI refused the key; Speechmatics refuses the connection itself then."""
+        """Whether AssemblyAI refused the key, which with a file shows at the first audio; Speechmatics refuses the connection."""
         return (
-            self._is_led
-            and not self._started.is_set()
+            self._local_url is not None
+            and not self._has_heard
             and message["message"] == ServerMessageType.Error
             and message.get("type") == ErrorType.NOT_AUTHORISED
         )

@@ -97,13 +97,17 @@ def assemblyai(
     with ExitStack() as stack:
 
         def start(
-            *faults: str, api_key: str | None = API_KEY, url: str | None = None, scene: Scene = one_sentence
+            *faults: str,
+            api_key: str | None = API_KEY,
+            url: str | None = None,
+            scene: Scene = one_sentence,
+            speed: float = SPEED,
         ) -> AssemblyAIEmulator:
             emulator = stack.enter_context(
-                AssemblyAIEmulator(scene, speed=SPEED, faults=faults, keys=[API_KEY])
+                AssemblyAIEmulator(scene, speed=speed, faults=faults, keys=[API_KEY])
             )
             server = BackgroundServer(
-                lambda: Settings(api_key=api_key, streaming_url=url or emulator.url), Clock(SPEED)
+                lambda: Settings(api_key=api_key, streaming_url=url or emulator.url), Clock(speed)
             )
             stack.callback(server.stop)
             monkeypatch.setattr(redirect, "background", server)

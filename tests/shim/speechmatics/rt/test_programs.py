@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import signal
-import subprocess
 import sys
-import wave
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from migrator.rehearsal.agreement import between, speechmatics_order, with_scene
-from migrator.rehearsal.transcript import Transcript, from_speechmatics
-from shim.emulator.assemblyai import AssemblyAIEmulator
-from shim.emulator.journal import Journal
 from shim.emulator.scene import Scene
-from shim.emulator.speechmatics import SpeechmaticsEmulator
-from shim.emulator.stage import Stage
-from shim.emulator.tls import CertificateAuthority
-from shim.protocol.mapping.hosts import ASSEMBLYAI_HOSTS, MANAGEMENT_HOST, SPEECHMATICS_HOSTS
 
 HERE = Path(__file__).parent
 PROGRAMS = HERE.parents[3] / "fixtures" / "programs" / "speechmatics-rt"
-NAMES = sorted(folder.name for folder in PROGRAMS.iterdir())
-KEY = "a-key-of-this-test"
-SPEED = 4
-WAYS = ("legacy", "shim")
+NAMES = sorted(program.parent.name for program in PROGRAMS.glob("*/shim.py"))
+PACKAGES = {"legacy": "speechmatics.rt", "shim": "shim.speechmatics.rt"}
+WAYS = tuple(PACKAGES)
 
 FAULTS = {
-    ("error-in-session", "legacy"): "error:unknown_error@1",
-    ("error-in-session", "shim"): "error:3006@1",
+    ("error-in-session", "legacy"): ["error:unknown_error@1"],
+    ("error-in-session", "shim"): ["error:3006@1"],
 }
 WITHOUT_A_TRANSCRIPT = {"error-in-session", "unknown-language", "wrong-key", "wrong-key-file"}
 LOSES_THE_END = {"no-stop-session", "until-ctrl-c"}
@@ -47,80 +32,7 @@ UNTIL_CTRL_C = {"until-ctrl-c"}
 pytestmark = pytest.mark.environment
 
 
-@dataclass
-class Run:
-    """What one program was told and printed, how it ended, and what the emulator saw of it."""
-
-    messages: list[dict[str, Any]]
-    output: str
-    errors: str
-    status: int
-    emulator: AssemblyAIEmulator | SpeechmaticsEmulator
-
-    @property
-    def kinds(self) -> list[str]:
-        """The kinds of messages in their order, without those that come at the service's own pace; a row of finals is one."""
-        paced = {"AudioAdded", "ChannelAudioAdded", "AddPartialTranscript", "Info", "Warning"}
-        told = [m for m in self.messages if m["message"] not in paced and m.get("results") != []]
-        return [kind for kind, _ in groupby(m["message"] for m in told)]
-
-    def transcript(self, channel: str | None = None) -> Transcript:
-        of_the_channel = [
-            m for m in self.messages if m.get("channel", channel) == channel or "results" not in m
-        ]
-        return from_speechmatics(of_the_channel)
-
-
-def perform(name: str, way: str, folder: Path, python: Path, scene: Scene) -> Run:
-    folder.mkdir()
-    with wave.open(str(scene.sound)) as sound:
-        (folder / "speech.raw").write_bytes(sound.readframes(sound.getnframes()))
-    (folder / "speech.wav").write_bytes(scene.sound.read_bytes())
-    program = folder / "program.py"
-    program.write_bytes((PROGRAMS / name / f"{way}.py").read_bytes())
-    authority = CertificateAuthority.create(folder / "tls")
-    is_legacy = way == "legacy"
-    hosts = (
-        [*SPEECHMATICS_HOSTS, MANAGEMENT_HOST] if is_legacy else [h.name for h in ASSEMBLYAI_HOSTS.values()]
-    )
-    service = SpeechmaticsEmulator if is_legacy else AssemblyAIEmulator
-    faults = [FAULTS[name, way]] if (name, way) in FAULTS else []
-    key = "a-wrong-key" if name.startswith("wrong-key") else KEY
-    with service(scene, speed=SPEED, keys={KEY}, faults=faults, tls=authority.certificate(hosts)) as emulator:
-        stage = Stage(dict.fromkeys(hosts, ("127.0.0.1", emulator.port)), ca_file=authority.ca_file)
-        package = "speechmatics.rt" if is_legacy else "shim.speechmatics.rt"
-        command = stage.command(
-            HERE / "stand_ins" / "trace.py", [package, str(folder / "trace"), str(program)], python
-        )
-        variables = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "PYTHONPATH": str(HERE / "stand_ins"),
-            "SPEECHMATICS_API_KEY": key if is_legacy else "legacy-key",
-            "ASSEMBLYAI_API_KEY": key,
-        }
-        with subprocess.Popen(
-            command,
-            cwd=folder,
-            env=stage.environment(variables),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            if name in UNTIL_CTRL_C:
-                emulator.journal.wait_for(lambda journal: has_said(journal, scene.words[-1].text), timeout=60)
-                process.send_signal(signal.SIGINT)
-            output, errors = process.communicate(timeout=90)
-    messages = [json.loads(line) for line in (folder / "trace").read_text("utf-8").splitlines()]
-    return Run(messages, output, errors, process.returncode, emulator)
-
-
-def has_said(journal: Journal, word: str) -> bool:
-    return any(
-        word in frame.text
-        for frame in journal.frames("sent")
-        if frame.text and (frame.json.get("message") == "AddTranscript" or frame.json.get("end_of_turn"))
-    )
+Runs = dict[tuple[str, str], Future[Any]]
 
 
 def scene_of(name: str, request: pytest.FixtureRequest) -> Scene:
@@ -130,33 +42,34 @@ def scene_of(name: str, request: pytest.FixtureRequest) -> Scene:
 
 @pytest.fixture(scope="module")
 def runs(
+    perform: Callable[..., Any],
     tmp_path_factory: pytest.TempPathFactory,
     environment_python: Callable[[str], Path],
     one_sentence: Scene,
     two_speakers: Scene,
-) -> Iterator[dict[tuple[str, str], Future[Run]]]:
+) -> Iterator[Runs]:
     """All programs both ways, several at a time: they mostly wait."""
     folder = tmp_path_factory.mktemp("runs")
     pythons = {"legacy": environment_python("speechmatics-rt-newest"), "shim": Path(sys.executable)}
+
+    def run(name: str, way: str) -> Any:
+        return perform(
+            PROGRAMS / name / f"{way}.py",
+            folder / f"{name}-{way}",
+            pythons[way],
+            two_speakers if name == "speakers" else one_sentence,
+            (HERE / "stand_ins" / "trace.py", PACKAGES[way]),
+            FAULTS.get((name, way), []),
+            has_key=not name.startswith("wrong-key"),
+            until_ctrl_c=name in UNTIL_CTRL_C,
+        )
+
     with ThreadPoolExecutor(6) as pool:
-        yield {
-            (name, way): pool.submit(
-                perform,
-                name,
-                way,
-                folder / f"{name}-{way}",
-                pythons[way],
-                two_speakers if name == "speakers" else one_sentence,
-            )
-            for name in NAMES
-            for way in WAYS
-        }
+        yield {(name, way): pool.submit(run, name, way) for name in NAMES for way in WAYS}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_both_ways_a_program_prints_the_same_and_ends_alike(
-    runs: dict[tuple[str, str], Future[Run]], name: str
-) -> None:
+def test_both_ways_a_program_prints_the_same_and_ends_alike(runs: Runs, name: str) -> None:
     old, new = runs[name, "legacy"].result(), runs[name, "shim"].result()
     assert new.status == old.status, new.errors
     if name not in LOSES_THE_END:
@@ -167,7 +80,7 @@ def test_both_ways_a_program_prints_the_same_and_ends_alike(
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in WITHOUT_A_TRANSCRIPT])
 @pytest.mark.parametrize("way", WAYS)
 def test_handlers_are_told_the_scene_exactly_once_and_in_order(
-    runs: dict[tuple[str, str], Future[Run]], name: str, way: str, request: pytest.FixtureRequest
+    runs: Runs, name: str, way: str, request: pytest.FixtureRequest
 ) -> None:
     if way == "legacy" and name in LOSES_THE_END:
         pytest.skip("the original does not deliver all of it")
@@ -183,7 +96,7 @@ def test_handlers_are_told_the_scene_exactly_once_and_in_order(
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in LOSES_THE_END])
-def test_handlers_are_called_in_the_same_order(runs: dict[tuple[str, str], Future[Run]], name: str) -> None:
+def test_handlers_are_called_in_the_same_order(runs: Runs, name: str) -> None:
     old, new = runs[name, "legacy"].result(), runs[name, "shim"].result()
     # With a file, AssemblyAI refuses a key when the first samples come.
     started = ["RecognitionStarted"] if name == "wrong-key-file" else []
@@ -196,9 +109,7 @@ def test_handlers_are_called_in_the_same_order(runs: dict[tuple[str, str], Futur
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_session_was_ended_and_no_legacy_key_left_the_machine(
-    runs: dict[tuple[str, str], Future[Run]], name: str
-) -> None:
+def test_every_session_was_ended_and_no_legacy_key_left_the_machine(runs: Runs, name: str) -> None:
     run = runs[name, "shim"].result()
     connections = run.emulator.journal.connections
     assert "legacy-key" not in repr([(c.path, c.query, c.headers) for c in connections])

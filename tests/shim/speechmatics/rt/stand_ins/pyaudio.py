@@ -19,7 +19,7 @@ class PyAudio:
     def get_sample_size(self, format):
         return 2
 
-    def open(self, *, rate, channels, format, input, frames_per_buffer, input_device_index):
+    def open(self, *, rate, channels, format, input, frames_per_buffer, input_device_index=None):
         assert (rate, channels, format, input) == (RATE, 1, paInt16, True)
         return Stream()
 

@@ -189,6 +189,8 @@ class Line:
         times = [self._timers.next()]
         if self.has_begun and not self._abandoned:
             times.append(self._outbox.next_release())
+            if self.link is Link.READY:
+                times.append(self._replay.next_take())
         return min((time for time in times if time is not None), default=None)
 
     def tick(self, now: float) -> None:
@@ -391,6 +393,8 @@ class Line:
             return
         if self._trouble_since is None:
             self._trouble_since, self._attempts = now, 0
+        if failure.slower:
+            self._replay.slow_down()
         if link in (Link.READY, Link.TERMINATING):
             self._out.log(
                 f"a connection to AssemblyAI was lost, another one takes over; the cause: {failure.reason}"

@@ -24,10 +24,12 @@ class Pace:
 
     Args:
         frame_seconds: duration of every frame.
+        speed: how much faster than real time.
     """
 
-    def __init__(self, frame_seconds: float) -> None:
+    def __init__(self, frame_seconds: float, speed: float = 1.0) -> None:
         self.frame_seconds = frame_seconds
+        self._speed = speed
         self._due: float | None = None
 
     def start(self, now: float) -> None:
@@ -37,12 +39,14 @@ class Pace:
 
     def earliest(self) -> float:
         """When the next frame may leave."""
-        return float("-inf") if self._due is None else self._due + self.frame_seconds - BURST_SECONDS
+        if self._due is None:
+            return float("-inf")
+        return self._due + (self.frame_seconds - BURST_SECONDS) / self._speed
 
     def sent(self, now: float) -> None:
         """A frame left at ``now``."""
         due = now if self._due is None else self._due
-        self._due = max(due, now - CATCH_UP_SECONDS) + self.frame_seconds
+        self._due = max(due, now - CATCH_UP_SECONDS) + self.frame_seconds / self._speed
 
 
 @dataclass(frozen=True)

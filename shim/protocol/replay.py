@@ -1,8 +1,10 @@
 """Audio that was sent to AssemblyAI and may have to be sent again, on another connection.
 
-A frame is kept until a final covers it, but at most `KEEP_SECONDS` longer than AssemblyAI needed to hear it, taking it
-to hear in real time. What could not be sent yet waits behind it. So a stream never holds more than `KEEP_SECONDS`,
-`LONGEST_LEAD_SECONDS`, and what comes while no connection is open.
+On each connection audio leaves at most `CATCH_UP_SPEED` times as fast as it was spoken. What was spoken before the
+connection began is thus caught up with at the speed at which AssemblyAI hears, and no backlog grows there.
+
+A frame is kept until a final covers it, but at most `KEEP_SECONDS` after it was spoken; if it was sent too fast to be heard
+in real time, so much longer, but no more than twice as long. What could not be sent yet waits behind it.
 """
 
 from __future__ import annotations
@@ -10,12 +12,17 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
+from shim.protocol.pace import Pace
+
 KEEP_SECONDS = 10.0
 """Audio that AssemblyAI has heard and no final covers is kept so long."""
 
 LONGEST_LEAD_SECONDS = 40.0
-"""AssemblyAI is never taken to be further behind what it has got. It hears faster than real time when it has to (1.25
-times, AssemblyAI docs), so only losses in quick succession come to this."""
+"""AssemblyAI is never taken to be further behind what it has got."""
+
+CATCH_UP_SPEED = 1.25
+"""How fast AssemblyAI hears when it is behind (AssemblyAI docs): what is sent faster only waits there, until AssemblyAI ends
+the session with 3007. Ten seconds of audio are caught up with in forty."""
 
 _ROUNDING = 1e-6
 
@@ -34,6 +41,8 @@ class Replay:
 
     def __init__(self, frame_seconds: float) -> None:
         self._frame_seconds = frame_seconds
+        self._speed = CATCH_UP_SPEED
+        self._pace = Pace(frame_seconds, self._speed)
         self._kept: deque[bytes] = deque()
         self._first_kept = 0
         self._waiting: deque[bytes | str] = deque()
@@ -76,21 +85,33 @@ class Replay:
         if isinstance(item, bytes):
             self.waiting_bytes += len(item)
 
-    def take(self, now: float) -> list[bytes | str]:
-        """Everything that waits, in order. The caller sends it at once."""
+    def next_take(self) -> float | None:
+        """When `take` will give something; None while nothing waits."""
         if not self._waiting:
-            return []
-        items = list(self._waiting)
-        self._waiting.clear()
-        self.waiting_bytes = 0
-        for item in items:
+            return None
+        return self._pace.earliest() if isinstance(self._waiting[0], bytes) else float("-inf")
+
+    def take(self, now: float) -> list[bytes | str]:
+        """What may leave at ``now``, in order. The caller sends it at once."""
+        items: list[bytes | str] = []
+        while self._waiting:
+            item = self._waiting[0]
             if isinstance(item, bytes):
+                if now < self._pace.earliest():
+                    break
+                self._pace.sent(now)
                 self._kept.append(item)
-        if self._first_sent_at is None and self._kept:
-            self._first_sent_at = now
+                self.waiting_bytes -= len(item)
+                if self._first_sent_at is None:
+                    self._first_sent_at = now
+            items.append(self._waiting.popleft())
         if len(self._kept) * self._frame_seconds > KEEP_SECONDS:
-            self._drop_before(self.sent_seconds - self.lead(now) - KEEP_SECONDS)
+            self._drop_before(self.sent_seconds - min(self.lead(now), KEEP_SECONDS) - KEEP_SECONDS)
         return items
+
+    def slow_down(self) -> None:
+        """Never send faster than real time again: the service does not have it, even for audio that is late."""
+        self._speed = 1.0
 
     def cover(self, position: float) -> None:
         """There are finals of everything before ``position``: it is never sent again."""
@@ -109,6 +130,7 @@ class Replay:
         self._waiting = deque([*self._kept, *then, *self._waiting])
         self._kept.clear()
         self._first_sent, self._first_sent_at = self._first_kept, None
+        self._pace = Pace(self._frame_seconds, self._speed)
 
     def _drop_before(self, position: float) -> None:
         while self._kept and (self._first_kept + 1) * self._frame_seconds <= position + _ROUNDING:

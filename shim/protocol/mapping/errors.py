@@ -7,7 +7,7 @@ and close codes.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 SPEECHMATICS_CLOSE_CODES: dict[str, int] = {
@@ -52,12 +52,14 @@ class ErrorMapping:
         reason: the Error's ``reason``: what happened and what to do. Holds no key.
         close_code: close code of the client's connection afterwards.
         retry: whether opening another AssemblyAI connection can help.
+        slower: audio has to leave at the pace at which it was spoken on the next one, even if it is late.
     """
 
     type: str
     reason: str
     close_code: int
     retry: bool
+    slower: bool = False
 
 
 class FailureKind(Enum):
@@ -91,6 +93,7 @@ class ErrorRule:
         type: Speechmatics Error type.
         sentence: what happened and what to do.
         retry: whether another AssemblyAI connection can help.
+        slower: on which audio leaves more slowly.
     """
 
     code: int
@@ -98,6 +101,7 @@ class ErrorRule:
     type: str
     sentence: str
     retry: bool
+    slower: bool = False
 
 
 _NOT_OUR_KEY = "Put a valid AssemblyAI key into ASSEMBLYAI_API_KEY; a Speechmatics key does not work there."
@@ -184,7 +188,8 @@ ERRORS: tuple[ErrorRule, ...] = (
         "rate exceeded",
         "job_error",
         "AssemblyAI got audio faster than real time for too long. Send it at the pace at which it was spoken.",
-        False,
+        True,
+        slower=True,
     ),
     ErrorRule(
         3007,
@@ -322,7 +327,7 @@ def from_assemblyai(code: int, text: str) -> ErrorMapping:
         if text.strip()
         else f" AssemblyAI's code was {code}."
     )
-    return error(rule.type, rule.sentence + said, rule.retry)
+    return replace(error(rule.type, rule.sentence + said, rule.retry), slower=rule.slower)
 
 
 def from_failure(kind: FailureKind) -> ErrorMapping:

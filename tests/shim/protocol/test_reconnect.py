@@ -21,7 +21,8 @@ from shim.protocol.line import (
     TERMINATION_SECONDS,
 )
 from shim.protocol.mapping.errors import FailureKind
-from shim.protocol.replay import KEEP_SECONDS, LONGEST_LEAD_SECONDS
+from shim.protocol.pace import BURST_SECONDS
+from shim.protocol.replay import CATCH_UP_SPEED, KEEP_SECONDS
 from shim.protocol.translator import State
 
 FRAME = 0.05
@@ -111,7 +112,81 @@ def test_programs_audio_is_taken_and_acknowledged_while_no_connection_is_open(ru
     assert len(frames_on(session, 1)) == 20
     assert session.frames == [frame(number) for number in range(20)]
     begins(session)
+    assert len(frames_on(session, 2)) * FRAME == pytest.approx(BURST_SECONDS, abs=FRAME + 0.001)
+    session.wait((6 - BURST_SECONDS) / CATCH_UP_SPEED + FRAME)
     assert frames_on(session, 2) == list(range(120))
+
+
+def test_what_waited_is_caught_up_with_while_the_program_speaks_on(running):
+    session = running()
+    speak(session, 5)
+    session.closed(1006)
+    speak(session, 5)
+    begins(session)
+    late = 10 - BURST_SECONDS
+    speak(session, late / (CATCH_UP_SPEED - 1) - 1)
+    assert session.translator.buffered_bytes > 0
+    speak(session, 1.1)
+    assert session.translator.buffered_bytes == 0
+    assert frames_on(session, 2) == list(range(session.spoken))
+    assert [m["seq_no"] for m in session.named("AudioAdded")] == list(range(1, session.spoken + 1))
+
+
+def test_a_service_that_takes_nothing_faster_than_real_time_gets_it_no_faster(
+    running, make_turn, termination
+):
+    session = running()
+    strict = Strict(session, seconds=2)
+    speak(session, 5)
+    session.closed(1006)
+    speak(session, 5)
+    begins(session)
+    for _ in range(100):
+        speak(session, FRAME)
+        strict.work()
+    assert strict.refused == [2]
+    session.wait(0.1)
+    begins(session)
+    assert session.connection == 3
+    for _ in range(600):
+        speak(session, FRAME)
+        strict.work()
+    assert strict.refused == [2]
+    assert frames_on(session, 3) == list(range(len(frames_on(session, 3))))
+    session.say(END)
+    while "Terminate" not in commands_on(session, 3):
+        session.wait(1)
+        strict.work()
+    assert strict.refused == [2]
+    assert frames_on(session, 3) == list(range(session.spoken))
+    session.hear(make_turn(0, "All of it.", end=True))
+    session.hear(termination)
+    assert session.text == "All of it. "
+    assert session.named("Error") == session.named("Warning") == []
+
+
+class Strict:
+    """AssemblyAI at its strictest: audio ahead of real time by some seconds is an error."""
+
+    def __init__(self, session, seconds: float) -> None:
+        self._session = session
+        self._seconds = seconds
+        self._begun: dict[int, float] = {}
+        self._read = len(session.effects)
+        self.refused: list[int] = []
+
+    def work(self) -> None:
+        effects, self._read = self._session.effects[self._read :], len(self._session.effects)
+        for effect in effects:
+            if isinstance(effect, SendUpstream) and isinstance(effect.data, bytes):
+                self._begun.setdefault(effect.connection, self._session.now)
+        connection = self._session.connection
+        if connection in self._begun and connection not in self.refused:
+            got = FRAME * len(frames_on(self._session, connection))
+            if got - (self._session.now - self._begun[connection]) > self._seconds:
+                self.refused.append(connection)
+                text = "Audio Transmission Rate Exceeded: Audio was sent faster than real time"
+                self._session.hear({"type": "Error", "error_code": 3007, "error": text})
 
 
 @pytest.mark.parametrize("action", ["EndOfStream", "drain"])
@@ -313,6 +388,7 @@ def test_what_was_forced_meanwhile_follows_the_audio(running):
     speak(session, 0.5)
     session.say({"message": "ForceEndOfUtterance"})
     begins(session)
+    session.wait(FRAME)
     assert commands_on(session, 2) == ["ForceEndpoint"]
     assert isinstance(session.sent_on(2)[-1], str)
 
@@ -444,6 +520,7 @@ class TestTheLongestSession:
         assert CloseUpstream(1) in session.effects
         begins(session)
         # Whoever has just begun to speak is heard from the beginning.
+        session.wait(2)
         kept = frames_on(session, 2)
         assert kept == list(range(kept[0], session.spoken))
         assert len(kept) * FRAME >= 2
@@ -495,7 +572,7 @@ def test_memory_is_bounded_whatever_happens(running, make_turn):
             speak(session, 20)
             held.append(session.translator.held_seconds)
             begins(session)
-    assert max(held) <= KEEP_SECONDS + LONGEST_LEAD_SECONDS + 20 + 2 * FRAME
+    assert max(held) <= 2 * KEEP_SECONDS + 20 + 5
     assert max(held) > KEEP_SECONDS + 20
     session.closed(1006)
     speak(session, REOPEN_SECONDS + 1)
@@ -632,6 +709,9 @@ def test_any_speech_over_connections_that_are_lost_anywhere_comes_exactly_once(
         step()
     session.say(END)
     while begins_at is not None:
+        session.wait(0.1)
+        step()
+    while "Terminate" not in commands_on(session, session.connection):
         session.wait(0.1)
         step()
     service.work()

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shim.protocol.replay import KEEP_SECONDS, LONGEST_LEAD_SECONDS, Replay
+from shim.protocol.pace import BURST_SECONDS
+from shim.protocol.replay import CATCH_UP_SPEED, KEEP_SECONDS, Replay
 
 FRAME = 0.05
 
@@ -87,23 +88,54 @@ def test_ten_seconds_are_kept_of_what_was_sent_as_it_was_spoken(replay):
     assert replay.kept_from == pytest.approx(60 - KEEP_SECONDS, abs=2 * FRAME)
 
 
+def take_for(replay: Replay, since: float, until: float) -> list[int | str]:
+    """What leaves in a stretch of time, in steps of a frame."""
+    items: list[int | str] = []
+    for step in range(round((until - since) / FRAME) + 1):
+        items += numbers(replay.take(since + step * FRAME))
+    return items
+
+
+def test_what_is_late_leaves_a_quarter_faster_than_it_was_spoken(replay):
+    for number in range(2000):
+        replay.add(frame(number))
+    replay.add("behind")
+    assert len(replay.take(100.0)) * FRAME == pytest.approx(BURST_SECONDS, abs=FRAME)
+    left = len(take_for(replay, 100.05, 120.0)) * FRAME
+    assert left == pytest.approx(20 * CATCH_UP_SPEED, abs=2 * FRAME)
+    due = replay.next_take()
+    assert replay.take(due - 0.001) == []
+    assert len(replay.take(due)) == 1
+    assert take_for(replay, due, due + 70)[-1] == "behind"
+    assert replay.next_take() is None
+
+
+def test_every_connection_has_a_pace_of_its_own_and_a_service_that_wants_it_gets_real_time(replay):
+    for number in range(1000):
+        replay.add(frame(number))
+    replay.take(0.0)
+    replay.slow_down()
+    replay.rewind()
+    assert len(replay.take(5.0)) * FRAME == pytest.approx(BURST_SECONDS, abs=FRAME)
+    assert len(take_for(replay, 5.05, 25.0)) * FRAME == pytest.approx(20, abs=2 * FRAME)
+
+
 def test_what_was_sent_ahead_of_time_is_kept_longer_because_it_was_not_heard_yet(replay):
     for number in range(600):
         replay.add(frame(number))
-    replay.take(0.0)
-    assert replay.lead(0.0) == pytest.approx(30)
-    assert replay.kept_seconds == pytest.approx(30)
-    replay.add(frame(600))
-    replay.take(15.0)
-    assert replay.lead(15.0) == pytest.approx(15.05)
-    assert replay.kept_seconds == pytest.approx(15.05 + KEEP_SECONDS, abs=2 * FRAME)
+    take_for(replay, 0.0, 20.0)
+    ahead = BURST_SECONDS + 20 * CATCH_UP_SPEED - 20
+    assert replay.lead(20.0) == pytest.approx(ahead, abs=2 * FRAME)
+    waiting = replay.waiting_bytes / 4 * FRAME
+    assert replay.kept_seconds - waiting == pytest.approx(ahead + KEEP_SECONDS, abs=2 * FRAME)
 
 
 def test_there_is_an_end_to_what_is_kept(replay):
-    for number in range(4000):
+    for number in range(6000):
         replay.add(frame(number))
-    replay.take(0.0)
-    assert replay.kept_seconds <= KEEP_SECONDS + LONGEST_LEAD_SECONDS + FRAME
+    take_for(replay, 0.0, 220.0)
+    waiting = replay.waiting_bytes / 4 * FRAME
+    assert replay.kept_seconds - waiting <= 2 * KEEP_SECONDS + FRAME
 
 
 def test_a_connection_that_is_lost_at_once_loses_nothing_of_a_long_replay(replay):
@@ -111,9 +143,9 @@ def test_a_connection_that_is_lost_at_once_loses_nothing_of_a_long_replay(replay
     replay.rewind()
     for number in range(100, 700):
         replay.add(frame(number))
-    assert len(replay.take(50.0)) == 700
+    assert replay.take(50.0)
     replay.rewind()
-    assert numbers(replay.take(52.0)) == list(range(700))
+    assert take_for(replay, 52.0, 80.0) == list(range(700))
 
 
 @given(
@@ -136,8 +168,6 @@ def test_every_connection_gets_one_piece_of_the_stream_without_a_gap(steps):
             for _ in range(value):
                 replay.add(frame(added))
                 added += 1
-            assert numbers(replay.take(now)) == list(range(position, added))
-            position = added
         elif name == "wait":
             now += value * FRAME
         elif name == "cover":
@@ -149,4 +179,14 @@ def test_every_connection_gets_one_piece_of_the_stream_without_a_gap(steps):
             assert replay.offset == pytest.approx(before)
             position = round(replay.offset / FRAME)
             assert position * FRAME <= max(added * FRAME, covered) + 1e-9
+        if name in ("send", "wait"):
+            left = numbers(replay.take(now))
+            assert left == list(range(position, position + len(left)))
+            position += len(left)
         assert replay.waiting_bytes == 4 * (added - position)
+    while replay.waiting_bytes:
+        now = max(now, replay.next_take())
+        left = numbers(replay.take(now))
+        assert left == list(range(position, position + len(left)))
+        position += len(left)
+    assert position == added

@@ -44,7 +44,7 @@ OBSERVED = [
     (3006, "Session terminated due to inactivity: No messages received for 5 seconds", "idle_timeout", False),
     (3006, INPUT + "Failed to decode Opus packet: [Errno 1094995529]", "invalid_audio_type", False),
     (3007, "Input Duration Error: Input Duration Violation: 20.0 ms. Expected between 50 and 1000 ms", "job_error", False),
-    (3007, "Audio Transmission Rate Exceeded: Received 2.0 sec. audio in 1.0 sec", "job_error", False),
+    (3007, "Audio Transmission Rate Exceeded: Received 2.0 sec. audio in 1.0 sec", "job_error", True),
     (3008, "Session Expired: Maximum session duration exceeded", "session_timeout", True),
     (3009, "Too many concurrent sessions", "quota_exceeded", True),
     (4031, "idle", "unknown_error", False),

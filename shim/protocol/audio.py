@@ -99,6 +99,21 @@ def _unchanged(data: bytes) -> bytes:
     return data
 
 
+_QUIET = 128
+"""Of full scale 32768: below it, at -48 dB, nobody speaks."""
+_QUIET_MULAW = bytes(code for code in range(256) if code & 0x70 == 0x70)
+"""G.711's lowest segment: up to about 120 of full scale 32768."""
+
+
+def _is_quiet_int16(data: bytes) -> bool:
+    samples = from_little_endian("h", data)
+    return not samples or (max(samples) < _QUIET and min(samples) > -_QUIET)
+
+
+def _is_quiet_mulaw(data: bytes) -> bool:
+    return not data.translate(None, _QUIET_MULAW)
+
+
 @dataclass(frozen=True)
 class SampleFormat:
     """How one kind of sample is sent on.
@@ -108,12 +123,14 @@ class SampleFormat:
         bytes_out: its size as AssemblyAI gets it.
         silence: one silent sample as AssemblyAI gets it.
         convert: whole samples in, whole samples out.
+        is_quiet: whether nobody can be heard in samples as AssemblyAI gets them.
     """
 
     bytes_in: int
     bytes_out: int
     silence: bytes
     convert: Callable[[bytes], bytes]
+    is_quiet: Callable[[bytes], bool] = _is_quiet_int16
 
 
 SAMPLE_FORMATS: dict[str, SampleFormat] = {
@@ -121,7 +138,7 @@ SAMPLE_FORMATS: dict[str, SampleFormat] = {
     "pcm_s32le": SampleFormat(4, 2, b"\x00\x00", int32_to_int16),
     "pcm_s16le": SampleFormat(2, 2, b"\x00\x00", _unchanged),
     # G.711: all bits set is the quietest sample.
-    "mulaw": SampleFormat(1, 1, b"\xff", _unchanged),
+    "mulaw": SampleFormat(1, 1, b"\xff", _unchanged, _is_quiet_mulaw),
 }
 """By the name of the encoding: Speechmatics' three, and 32-bit integers as sound cards record them."""
 
@@ -179,6 +196,10 @@ class Framer:
             return []
         missing = (self.frame_bytes - len(tail)) // self._format.bytes_out
         return [tail + self._format.silence * missing]
+
+    def is_quiet(self, frame: bytes) -> bool:
+        """Whether nobody can be heard in a frame."""
+        return self._format.is_quiet(frame)
 
     @property
     def buffered_bytes(self) -> int:

@@ -60,7 +60,11 @@ TERMINATION_SECONDS = 5.0
 """How long Termination may take after Terminate, or after a Turn since; 1.3 s is usual (observed live 2026-09)."""
 
 LATE_TURNS_SECONDS = 30.0
-"""So much longer at most if Turns go on to come after Terminate."""
+"""So much longer at most if Turns go on to come after Terminate, on this connection or on those that replace it when it
+falls silent."""
+
+WORD_TAIL_SECONDS = 0.5
+"""So long after its end in the text a word may still sound."""
 
 FORCED_SECONDS = 0.9
 """EndOfUtterance comes at the latest now after ForceEndOfUtterance: speechmatics-voice waits 1 s."""
@@ -145,7 +149,8 @@ class Line:
         self._abandoned = False
         self._heard_since_terminate = False
         self._termination_expected = 0.0
-        self._stalled = False
+        self._stalled_at: float | None = None
+        self._end_by = float("inf")
         self._updates: dict[str, Any] = {}
         self._trouble_since: float | None = None
         self._attempts = 0
@@ -473,14 +478,26 @@ class Line:
     def _termination_due(self, now: float) -> None:
         failure = from_failure(FailureKind.NO_TERMINATION)
         self._out.log(failure.reason)
-        answered = self._heard_since_terminate and not self._turns.open_words
-        if answered or self._stalled or self._abandoned or not self._replay.sent_seconds:
+        if self._abandoned or not self._may_be_unheard() or not self._may_hear_again(now):
             self._finish(now)
         else:
-            # Not a word since Terminate, or a turn that was not ended, which Terminate does: it may not have heard all
-            # that was sent. Once, not again and again: the next silence is taken for an end.
-            self._stalled = True
+            self._stalled_at = self._transcripts.end
             self.lose(from_failure(FailureKind.STALLED), now)
+
+    def _may_be_unheard(self) -> bool:
+        """After a silence behind Terminate: whether there may be more in what was sent than AssemblyAI told."""
+        if not self._replay.sent_seconds:
+            return False
+        if not self._heard_since_terminate or self._turns.open_words:
+            return True  # not a word, or a turn that was not ended, which Terminate does
+        sound = self._replay.kept_after(self._transcripts.end + WORD_TAIL_SECONDS)
+        return not all(map(self._framer.is_quiet, sound))
+
+    def _may_hear_again(self, now: float) -> bool:
+        """Once in any case; again while every silence comes later in the text, and there is time."""
+        if self._stalled_at is None:
+            return True
+        return self._transcripts.end > self._stalled_at and now < self._end_by
 
     def _reopen_due(self, now: float) -> None:
         self._open_upstream(now)
@@ -577,6 +594,7 @@ class Line:
             lead = 0.0 if self._abandoned else self._replay.lead(now)
             self._termination_expected = now + TERMINATION_SECONDS + lead
             self._timers.set("termination", self._termination_expected)
+            self._end_by = min(self._end_by, self._termination_expected + LATE_TURNS_SECONDS)
         elif message == _FORCE_ENDPOINT:
             self._forced_by_program = True
             self._timers.set("forced", now + FORCED_SECONDS)

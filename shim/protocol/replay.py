@@ -9,6 +9,7 @@ in real time, so much longer, but no more than twice as long. What could not be 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable
 
@@ -117,6 +118,11 @@ class Replay:
         """There are finals of everything before ``position``: it is never sent again."""
         self._covered = max(self._covered, position)
         self._drop_before(self._covered)
+
+    def kept_after(self, position: float) -> list[bytes]:
+        """Frames that were sent and begin after ``position``, as far as they are kept."""
+        first = math.ceil(position / self._frame_seconds - _ROUNDING) - self._first_kept
+        return list(self._kept)[max(0, first) :]
 
     def rewind(self, earliest: float = 0.0, then: Iterable[str] = ()) -> None:
         """The connection is of no use any more: what is kept waits for the next one.

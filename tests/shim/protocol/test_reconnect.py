@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from shim.protocol.effects import CloseUpstream, OpenUpstream, SendUpstream
 from shim.protocol.line import (
     CONNECTION_SECONDS,
+    LATE_TURNS_SECONDS,
     LONGEST_BACKOFF_SECONDS,
     REOPEN_SECONDS,
     STABLE_SECONDS,
@@ -263,6 +264,67 @@ def test_a_turn_that_did_not_end_after_terminate_is_heard_again(running, make_tu
     session.hear(termination)
     assert session.text == "All of it. "
     assert session.names()[-1] == "EndOfTranscript"
+
+
+def test_speech_behind_the_last_turn_is_heard_again_when_the_end_does_not_come(
+    running, make_turn, make_word, termination
+):
+    session = running()
+    speak(session, 4)
+    session.say(END)
+    session.hear(make_turn(0, [make_word("One.", 0, 900)], end=True))
+    session.wait(TERMINATION_SECONDS + 0.1)
+    assert session.connection == 2
+    begins(session)
+    session.wait(4)
+    assert frames_on(session, 2) == list(range(18, 80))
+    assert commands_on(session, 2) == ["Terminate"]
+    session.hear(make_turn(0, [make_word("Two.", 1000, 1900)], end=True))
+    session.hear(termination)
+    assert session.text == "One. Two. "
+    assert session.names()[-1] == "EndOfTranscript"
+
+
+@pytest.mark.parametrize("encoding", ["pcm_s16le", "mulaw"])
+def test_silence_behind_the_last_turn_is_not_heard_again(session, begin, make_turn, make_word, encoding):
+    session.start({"type": "raw", "encoding": encoding, "sample_rate": 16000})
+    session.opened()
+    session.hear(begin)
+    loud, quiet = {"pcm_s16le": (b"\x00\x20", b"\x10\x00"), "mulaw": (b"\x20", b"\xfe")}[encoding]
+    size = {"pcm_s16le": 800, "mulaw": 800}[encoding]
+    for samples in [loud] * 28 + [quiet] * 40:
+        session.audio(samples * size)
+        session.wait(FRAME)
+    session.say(END)
+    session.hear(make_turn(0, [make_word("One.", 0, 900)], end=True))
+    session.wait(TERMINATION_SECONDS + 0.1)
+    assert session.connection == 1
+    assert session.names()[-1] == "EndOfTranscript"
+
+
+def test_it_goes_on_while_every_silence_comes_later_in_the_text_and_there_is_time(
+    running, make_turn, make_word
+):
+    session = running()
+    speak(session, 9)
+    session.say(END)
+    asked = session.now
+    for number in range(20):
+        session.hear(make_turn(0, [make_word(f"w{number}", 0, 400)], end=True))
+        before = session.connection
+        for _ in range(100):
+            session.wait(0.1)
+            if session.connection != before or session.translator.state is State.ENDED:
+                break
+        if session.translator.state is State.ENDED:
+            break
+        begins(session)
+        while "Terminate" not in commands_on(session, session.connection):
+            session.wait(0.1)
+    assert session.connection >= 4
+    assert session.text.split() == [f"w{number}" for number in range(session.connection)]
+    assert session.names()[-1] == "EndOfTranscript"
+    assert session.now - asked < LATE_TURNS_SECONDS + 3 * TERMINATION_SECONDS
 
 
 def test_two_servers_that_say_nothing_after_terminate_are_believed(running):
@@ -708,10 +770,7 @@ def test_any_speech_over_connections_that_are_lost_anywhere_comes_exactly_once(
         speak(session, FRAME)
         step()
     session.say(END)
-    while begins_at is not None:
-        session.wait(0.1)
-        step()
-    while "Terminate" not in commands_on(session, session.connection):
+    while begins_at is not None or "Terminate" not in commands_on(session, session.connection):
         session.wait(0.1)
         step()
     service.work()

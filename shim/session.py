@@ -35,7 +35,7 @@ from shim.protocol.mapping.hosts import Region
 from shim.protocol.translator import Handshake, State, Translator, TranslatorOptions
 from shim.settings import Settings
 from shim.spool import Spool
-from shim.upstream import Upstream
+from shim.upstream import Upstream, send_at_once
 
 logger = logging.getLogger("shim")
 
@@ -97,6 +97,7 @@ class Session:
         self._outbox_bytes = 0
         self._client_ended = False
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = 0.0
         self._idle_timer: asyncio.TimerHandle | None = None
 
     @property
@@ -265,16 +266,26 @@ class Session:
                 )
                 return
             self._tell(self._receiver(message), message)
-        if self._translator.buffered_bytes < AUDIO_AHEAD_BYTES:
+        if self._decoders and self._translator.buffered_bytes < AUDIO_AHEAD_BYTES:
             for decoder in self._decoders.values():
                 decoder.resume()
+        self._set_timer(self._translator.deadline())
+
+    def _set_timer(self, deadline: float | None) -> None:
         if self._timer is not None:
+            # Deadlines move on with everything that comes. A tick that is too early sets the timer anew.
+            if deadline is not None and self._timer_due <= deadline:
+                return
             self._timer.cancel()
             self._timer = None
-        deadline = self._translator.deadline()
         if deadline is not None:
+            self._timer_due = deadline
             wait = self._clock.real(deadline - self._clock.now())
-            self._timer = asyncio.get_running_loop().call_later(wait, self._step, self._translator.tick)
+            self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._step(self._translator.tick)
 
     def _tell(self, step: Callable[..., list[Effect]], *arguments: object) -> None:
         try:
@@ -338,6 +349,8 @@ class Session:
             return
         if isinstance(effect, CloseClient):
             self._client_ended = True
+        elif self._outbox.empty() and send_at_once(self._connection, effect.text):
+            return
         else:
             self._outbox_bytes += len(effect.text)
             if self._outbox_bytes > CLIENT_BACKLOG_BYTES:

@@ -14,7 +14,9 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.connection import Connection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.protocol import OPEN
 
 from shim.clock import Clock
 from shim.protocol.mapping.errors import FailureKind, failure_of_status, quotable
@@ -24,6 +26,9 @@ CONNECT_TIMEOUT = 8.0
 
 SEND_BUFFER_BYTES = 16 * 2**20
 """What may wait for the network: over eight minutes of 16 kHz 16-bit audio."""
+
+AT_ONCE_BYTES = 16 * 2**10
+"""So much may already wait in a connection to which something more is written at once."""
 
 PING_SECONDS = 4.0
 """Real seconds between two pings."""
@@ -91,7 +96,7 @@ class Upstream:
         self._waiting: deque[str | bytes] = deque()
         self._waiting_bytes = 0
         self._wake_sender = asyncio.Event()
-        self._opened = False
+        self._connection: ClientConnection | None = None
         self._closing = False
         self.task = asyncio.get_running_loop().create_task(self._run())
 
@@ -113,6 +118,8 @@ class Upstream:
                 self._listener.upstream_failed, self.connection, FailureKind.STALLED, detail
             )
             return
+        if self._connection is not None and not self._waiting and send_at_once(self._connection, data):
+            return
         self._waiting.append(data)
         self._waiting_bytes += len(data)
         self._wake_sender.set()
@@ -120,7 +127,7 @@ class Upstream:
     def close(self) -> None:
         """Close once everything queued was sent; a connection that is still opening is given up without a report."""
         self._closing = True
-        if self._opened:
+        if self._connection is not None:
             self._wake_sender.set()
         else:
             self.task.cancel()
@@ -139,7 +146,7 @@ class Upstream:
             self._closing = True
             self._listener.upstream_failed(self.connection, *_explain(error, self._url))
             return
-        self._opened = True
+        self._connection = connection
         sender = asyncio.get_running_loop().create_task(self._send_waiting(connection))
         try:
             self._listener.upstream_opened(self.connection)
@@ -188,6 +195,29 @@ class Upstream:
                 await self._wake_sender.wait()
         except ConnectionClosed:
             return  # whoever receives reports it
+
+
+def send_at_once(connection: Connection, data: str | bytes) -> bool:
+    """Write a message without waking a task for it, which costs as much as all the rest of sending.
+
+    Returns:
+        Whether it was written. Not where the connection is no longer open, or where the other side does not take what
+        was sent before: whoever sends must wait then, with the library's own ``send``.
+    """
+    transport, protocol = connection.transport, connection.protocol
+    if (
+        protocol.state is not OPEN
+        or transport.is_closing()
+        or transport.get_write_buffer_size() > AT_ONCE_BYTES
+    ):
+        return False
+    if isinstance(data, str):
+        protocol.send_text(data.encode())
+    else:
+        protocol.send_binary(data)
+    for part in protocol.data_to_send():
+        transport.write(part)
+    return True
 
 
 class _Connect(connect):

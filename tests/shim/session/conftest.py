@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -78,7 +79,7 @@ def open_gateway() -> Callable[..., AbstractContextManager[str]]:
     @contextmanager
     def start(speed: float = SPEED, **settings: Any) -> Iterator[str]:
         settings.setdefault("api_key", API_KEY)
-        loop = asyncio.new_event_loop()
+        loop = uvloop.new_event_loop()  # as shim serve has it
         thread = threading.Thread(target=loop.run_forever)
         thread.start()
         server = SessionServer(lambda: Settings(**settings), Clock(speed))

@@ -473,7 +473,7 @@ async def _hold_session(context: Context) -> Outcome:
     clock = context.clock
     listener = _Listener(clock)
     key = (context.settings.api_key or "").strip()
-    upstream = Upstream(1, context.address.geturl(), key, clock, listener)
+    upstream = Upstream(1, context.address.geturl(), key, listener)
     asked = clock.now()
     try:
         try:

@@ -318,7 +318,7 @@ class Session:
                 case OpenUpstream(connection, url):
                     # One that was given up before it opened reports nothing.
                     self._upstreams = {n: one for n, one in self._upstreams.items() if not one.task.done()}
-                    self._upstreams[connection] = Upstream(connection, url, self._api_key, self._clock, self)
+                    self._upstreams[connection] = Upstream(connection, url, self._api_key, self)
                 case SendUpstream(connection, data):
                     if connection in self._upstreams:
                         self._upstreams[connection].send(data)

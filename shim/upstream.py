@@ -18,11 +18,10 @@ from websockets.asyncio.connection import Connection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.protocol import OPEN
 
-from shim.clock import Clock
 from shim.protocol.mapping.errors import FailureKind, failure_of_status, quotable
 
 CONNECT_TIMEOUT = 8.0
-"""Seconds for name look-up, TCP, TLS and the WebSocket handshake together."""
+"""Real seconds for name look-up, TCP, TLS and the WebSocket handshake together."""
 
 SEND_BUFFER_BYTES = 16 * 2**20
 """What may wait for the network: over eight minutes of 16 kHz 16-bit audio."""
@@ -78,20 +77,16 @@ class Upstream:
         connection: the number that every report to ``listener`` carries.
         url: complete address; holds no credential.
         api_key: AssemblyAI key or temporary token; appears in no message, log line or ``repr``.
-        clock: drives the connect timeout.
         listener: told what happens; never again after a close or a failure.
 
     Attributes:
         task: done when nothing of the connection is left.
     """
 
-    def __init__(
-        self, connection: int, url: str, api_key: str, clock: Clock, listener: UpstreamListener
-    ) -> None:
+    def __init__(self, connection: int, url: str, api_key: str, listener: UpstreamListener) -> None:
         self.connection = connection
         self._url = url
         self._api_key = api_key
-        self._clock = clock
         self._listener = listener
         self._waiting: deque[str | bytes] = deque()
         self._waiting_bytes = 0
@@ -172,7 +167,7 @@ class Upstream:
             additional_headers={"Authorization": self._api_key, "AssemblyAI-Version": API_VERSION},
             user_agent_header=_user_agent(),
             compression=None,
-            open_timeout=self._clock.real(CONNECT_TIMEOUT),
+            open_timeout=CONNECT_TIMEOUT,
             ping_interval=PING_SECONDS,
             ping_timeout=PONG_SECONDS,
             close_timeout=CLOSE_SECONDS,

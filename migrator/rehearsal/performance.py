@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ from types import TracebackType
 
 from migrator.rehearsal.transcript import Message, Transcript, from_messages
 from shim.emulator.assemblyai import AssemblyAIEmulator
+from shim.emulator.journal import Direction, Frame
 from shim.emulator.scene import Scene
 from shim.emulator.speechmatics import SpeechmaticsEmulator
 from shim.emulator.stage import Stage
@@ -32,6 +34,9 @@ END_SECONDS = 20.0
 
 PAUSE_SECONDS = 0.3
 """Between the end of the sound and Ctrl-C: nobody reaches for the keyboard in the middle of a word."""
+
+HEARD_SECONDS = 5.0
+"""How long after that an emulator may take to speak of the last word; a slow machine is late with the sound."""
 
 
 class RehearsalError(Exception):
@@ -164,6 +169,7 @@ class Rehearsal:
             time.sleep(0.02)
         microphone.play(self.scene.sound)
         time.sleep(PAUSE_SECONDS)
+        self._wait_for_the_last_words()
         stopped = time.monotonic()
         process.send_signal(signal.SIGINT)
         try:
@@ -172,12 +178,26 @@ class Rehearsal:
             return END_SECONDS
         return time.monotonic() - stopped
 
+    def _wait_for_the_last_words(self) -> None:
+        """A program that does not get so far is stopped all the same; what it was told is judged later."""
+        last = _letters(" ".join(word.text for word in self.scene.words[-3:]))
+        deadline = time.monotonic() + HEARD_SECONDS
+        while time.monotonic() < deadline:
+            if any(last in _letters(frame.text or "") for frame in self._frames("sent")):
+                return
+            time.sleep(0.05)
+
     def _audio_frames(self) -> int:
-        return sum(
-            frame.audio_bytes > 0
-            for emulator in (self.speechmatics, self.assemblyai)
-            for frame in emulator.journal.frames("received")
-        )
+        return sum(frame.audio_bytes > 0 for frame in self._frames("received"))
+
+    def _frames(self, direction: Direction) -> list[Frame]:
+        emulators = (self.speechmatics, self.assemblyai)
+        return [frame for emulator in emulators for frame in emulator.journal.frames(direction)]
+
+
+def _letters(text: str) -> str:
+    """Words alone, whatever is between them."""
+    return " ".join(re.findall(r"\w+", text.casefold()))
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -472,7 +472,9 @@ class TestSession:
             ("late-termination:30", "did not confirm the end"),
         ],
     )
-    def test_what_fails_is_told(self, emulate, fault, text):
+    def test_what_fails_is_told(self, emulate, monkeypatch, fault, text):
+        if fault == "no-answer":
+            monkeypatch.setattr("shim.upstream.CONNECT_TIMEOUT", 0.2)
         outcome = outcomes(context(emulate(fault).url))["session"]
         assert outcome.status == "failed"
         assert text in outcome.detail

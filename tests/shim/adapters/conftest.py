@@ -40,7 +40,8 @@ def assemblyai(
     with ExitStack() as stack:
 
         def start(api_key: str | None = API_KEY, speed: float = SPEED) -> AssemblyAIEmulator:
-            emulator = stack.enter_context(AssemblyAIEmulator(one_sentence, speed=speed, keys=[API_KEY]))
+            """``speed`` is the session server's: AssemblyAI itself is never slow to end a session."""
+            emulator = stack.enter_context(AssemblyAIEmulator(one_sentence, speed=SPEED, keys=[API_KEY]))
             server = BackgroundServer(
                 lambda: Settings(api_key=api_key, streaming_url=emulator.url), Clock(speed)
             )

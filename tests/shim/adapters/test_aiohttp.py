@@ -18,7 +18,7 @@ from shim.emulator.scene import Scene
 
 URL = "wss://eu2.rt.speechmatics.com/v2/en"
 KEY = {"Authorization": "Bearer legacy-speechmatics-secret"}
-DRAIN_SPEED = 4.0
+DRAIN_SPEED = 2.0
 
 Start = Callable[..., AssemblyAIEmulator]
 Paced = Callable[[float], Iterator[tuple[bytes, float]]]

@@ -32,8 +32,8 @@ KEY = {"Authorization": "Bearer legacy-speechmatics-secret"}
 END = json.dumps({"message": "EndOfStream", "last_seq_no": 0})
 CLOSE_SECONDS = 1.8
 SLOW_MACHINE = 1.0
-DRAIN_SPEED = 4.0
-"""AssemblyAI ends a session 1.25 s after it was asked to: of the 1.5 s for it, a busy machine needs a part too."""
+DRAIN_SPEED = 2.0
+"""Of the 1.5 s that AssemblyAI has to end a session, a busy machine needs a part too."""
 
 Start = Callable[..., AssemblyAIEmulator]
 Paced = Callable[[float], Iterator[tuple[bytes, float]]]

@@ -50,7 +50,7 @@ client.on(
 )
 client.on(StreamingEvents.Error, lambda client, error: said["errors"].append([error.code, str(error)]))
 if request["token"]:
-    token = client.create_temporary_token(expires_in_seconds=60)
+    token = client.create_temporary_token(expires_in_seconds=600)
     client = None
     print(json.dumps({"token": token}))
     sys.exit()

@@ -27,7 +27,7 @@ from shim.emulator.scene import Scene
 from shim.server import SessionServer
 from shim.settings import Settings
 
-SPEED = 20.0
+SPEED = 10.0
 API_KEY = "assemblyai-key-of-the-tests"
 SPEECHMATICS_URL = "wss://eu2.rt.speechmatics.com/v2/en"
 

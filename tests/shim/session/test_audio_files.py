@@ -42,7 +42,7 @@ KINDS: dict[str, tuple[str, str, int]] = {
 
 @pytest.fixture
 def emulate_two_speakers(two_speakers: Scene) -> Iterator[AssemblyAIEmulator]:
-    with AssemblyAIEmulator(two_speakers, speed=20.0) as emulator:
+    with AssemblyAIEmulator(two_speakers, speed=10.0) as emulator:
         yield emulator
 
 

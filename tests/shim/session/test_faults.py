@@ -23,7 +23,7 @@ import websocket
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from shim import redirect
+from shim import redirect, upstream
 from shim.background import BackgroundServer
 from shim.clock import Clock
 from shim.emulator.assemblyai import AssemblyAIEmulator
@@ -162,6 +162,7 @@ def cells(
     redirect.install()
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         patch.setattr(redirect, "background", redirects)
+        patch.setattr(upstream, "CONNECT_TIMEOUT", 3.0)  # which is real time; the fault no-answer needs it
         processes: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
         for _ in range(2):
             process = subprocess.Popen(

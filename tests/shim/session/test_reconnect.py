@@ -48,7 +48,7 @@ def check_scene(heard: Any, scene: Scene) -> None:
     assert starts == sorted(starts)
 
 
-@pytest.mark.parametrize("pace", [20.0, None], ids=["live", "at once"])
+@pytest.mark.parametrize("pace", [10.0, None], ids=["live", "at once"])
 @pytest.mark.parametrize(
     "fault",
     [
@@ -92,7 +92,7 @@ def test_several_losses_and_refusals_in_a_row_lose_nothing(
     emulator = emulate(*faults)
     one = client(serve(streaming_url=emulator.url).local_url(URL))
     one.start()
-    one.speak(audio, speed=20.0)
+    one.speak(audio, speed=10.0)
     check_scene(one.end(), scene)
 
 
@@ -102,7 +102,7 @@ def test_a_service_that_is_odd_too_loses_and_doubles_nothing(
 ) -> None:
     one = client(serve(streaming_url=emulate(odd, "drop@6#1", "reset@5#2").url).local_url(URL))
     one.start(enable_partials=True)
-    one.speak(audio, speed=20.0)
+    one.speak(audio, speed=10.0)
     heard = one.end()
     assert (heard.text, heard.names[-1]) == (scene.text, "EndOfTranscript")
 
@@ -121,7 +121,7 @@ def test_every_kind_of_model_goes_on(
     address = emulate("drop@6#1", "close:1011@4#2").url + formatting
     one = client(serve(streaming_url=address, speech_model=model).local_url(URL))
     one.start(enable_partials=True)
-    one.speak(audio, speed=20.0)
+    one.speak(audio, speed=10.0)
     heard = one.end()
     spoken = re.sub(r"[^\w\s']", "", scene.text).lower().split()
     assert re.sub(r"[^\w\s']", "", heard.text).lower().split() == spoken
@@ -154,7 +154,7 @@ def test_speakers_are_others_after_a_loss(
     emulator = emulate("drop@9#1")
     one = client(serve(streaming_url=emulator.url).local_url(URL))
     one.start(diarization="speaker")
-    one.speak(audio, speed=20.0)
+    one.speak(audio, speed=10.0)
     heard = one.end()
     assert heard.text == scene.text
     assert any("new number" in warning["reason"] for warning in heard.named("Warning"))

@@ -227,11 +227,11 @@ def test_a_client_that_goes_away_leaves_no_session_open(
 def test_stopping_ends_open_sessions_with_their_last_words(
     emulate: Fixture, serve: Fixture, client: Fixture, audio: bytes, scene: Scene
 ) -> None:
-    emulator = emulate(speed=4)
-    server = serve(streaming_url=emulator.url, speed=4)
+    emulator = emulate()  # in a hurry: the program's patience is not
+    server = serve(streaming_url=emulator.url, speed=2)
     one = client(server.local_url(URL))
     one.start()
-    one.speak(audio, speed=4)
+    one.speak(audio, speed=2)
     emulator.journal.wait_for(lambda journal: journal.audio_seconds() > 3.3)
     reader = threading.Thread(target=one.hear_all)
     reader.start()
@@ -258,12 +258,12 @@ def test_a_stopped_server_starts_again_at_the_next_use(
 def test_a_drain_ends_the_stream_that_the_program_forgot_to_end(
     emulate: Fixture, serve: Fixture, client: Fixture, audio: bytes, scene: Scene
 ) -> None:
-    emulator = emulate(speed=4)
-    server = serve(streaming_url=emulator.url, speed=4)
+    emulator = emulate()  # in a hurry: the program's patience is not
+    server = serve(streaming_url=emulator.url, speed=2)
     address = server.local_url(URL)
     one = client(address)
     one.start()
-    one.speak(audio, speed=4)
+    one.speak(audio, speed=2)
     emulator.journal.wait_for(lambda journal: journal.audio_seconds() > 3.3)
     server.drain(address)
     heard = one.hear_all()

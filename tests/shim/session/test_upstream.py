@@ -14,7 +14,6 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
 from shim import upstream as upstream_module
-from shim.clock import Clock
 from shim.emulator.tls import CertificateAuthority
 from shim.protocol.assemblyai import terminate
 from shim.protocol.mapping.errors import FailureKind
@@ -48,12 +47,12 @@ class Listener:
         self.ended.set()
 
 
-def talk(url: str, *frames: str | bytes, speed: float = 20.0) -> list[tuple[Any, ...]]:
+def talk(url: str, *frames: str | bytes) -> list[tuple[Any, ...]]:
     """What a listener is told of a connection that sends these frames at once."""
 
     async def run() -> list[tuple[Any, ...]]:
         listener = Listener()
-        connection = Upstream(7, url, KEY, Clock(speed), listener)
+        connection = Upstream(7, url, KEY, listener)
         for frame in frames:
             connection.send(frame)
         await asyncio.wait_for(listener.ended.wait(), 30)
@@ -93,8 +92,10 @@ def test_the_key_is_sent_raw_and_compression_is_not_offered(emulate: Callable[..
     ],
 )
 def test_a_refused_handshake_is_a_failure_of_its_kind(
-    emulate: Callable[..., Any], fault: str, kind: FailureKind
+    emulate: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, fault: str, kind: FailureKind
 ) -> None:
+    if kind is FailureKind.TIMEOUT:
+        monkeypatch.setattr(upstream_module, "CONNECT_TIMEOUT", 0.2)
     ((what, _, found, detail),) = talk(emulate(fault).url + QUERY)
     assert (what, found) == ("failed", kind)
     assert KEY not in detail
@@ -124,14 +125,14 @@ def test_a_port_where_nobody_listens_refuses() -> None:
 
 
 def test_a_name_that_does_not_exist_is_a_dns_failure() -> None:
-    assert talk(f"wss://streaming.assemblyai.invalid{QUERY}", speed=1)[0][2] is FailureKind.DNS
+    assert talk(f"wss://streaming.assemblyai.invalid{QUERY}")[0][2] is FailureKind.DNS
 
 
 def test_a_certificate_that_is_not_trusted_is_a_tls_failure(
     emulate: Callable[..., Any], tmp_path: Path
 ) -> None:
     emulator = emulate(tls=CertificateAuthority.create(tmp_path).certificate())
-    assert talk(emulator.url + QUERY, speed=1)[0][2] is FailureKind.TLS
+    assert talk(emulator.url + QUERY)[0][2] is FailureKind.TLS
     assert emulator.journal.connections == []
 
 
@@ -161,7 +162,7 @@ def test_closing_while_it_opens_gives_the_connection_up_silently(emulate: Callab
 
     async def run() -> list[tuple[Any, ...]]:
         listener = Listener()
-        connection = Upstream(1, emulator.url + QUERY, KEY, Clock(), listener)
+        connection = Upstream(1, emulator.url + QUERY, KEY, listener)
         await asyncio.to_thread(emulator.journal.wait_for, lambda journal: journal.connections)
         connection.close()
         await asyncio.wait_for(asyncio.wait([connection.task]), 10)
@@ -179,7 +180,7 @@ def test_neither_key_nor_messages_are_in_a_log_or_repr(
 
     async def run() -> str:
         listener = Listener()
-        connection = Upstream(1, emulator.url + QUERY, KEY, Clock(), listener)
+        connection = Upstream(1, emulator.url + QUERY, KEY, listener)
         await asyncio.wait_for(listener.opened.wait(), 10)
         await connection.aclose(1)
         return repr(connection) + repr(vars(connection).get("task"))

@@ -189,7 +189,7 @@ def test_nothing_that_is_said_is_logged(
 def test_the_last_words_and_the_end_come_although_the_program_forgot_to_end_the_stream(
     emulate: Fixture, run_program: Fixture, scene: Scene, environment: str
 ) -> None:
-    emulator = emulate(speed=4)
+    emulator = emulate()  # in a hurry: the program's patience is not
     outcome = run_program(
         """
         program = Program().start()
@@ -199,7 +199,7 @@ def test_the_last_words_and_the_end_come_although_the_program_forgot_to_end_the_
         """,
         environment,
         emulator.url,
-        speed=4,
+        speed=2,
     )
     assert outcome.conversation.text == scene.text
     assert outcome.conversation.names[-1] == "EndOfTranscript"
@@ -514,8 +514,8 @@ def test_create_connection_with_a_reader_thread(
         reader.join(10)
         """,
         environment,
-        emulate(speed=4).url,
-        speed=4,
+        emulate().url,
+        speed=2,
     )
     assert outcome.conversation.text == scene.text
     assert outcome.conversation.names[-1] == "EndOfTranscript"

@@ -31,7 +31,7 @@ from shim.emulator.tls import CertificateAuthority
 from shim.settings import API_KEY_VARIABLE, REGION_VARIABLE, STREAMING_URL_VARIABLE, Settings
 
 ROOT = Path(__file__).parents[2]
-API_KEY = "0f1e2d3c4b5a69780123456789abcdef"
+API_KEY = "0f1e2d3c4b5a6f7e8d9c0b1a2f3e4d5c"  # no digits in a row, which a port may have too
 SPEED = 20.0
 
 

@@ -20,6 +20,8 @@ from shim.emulator.scene import Scene
 from shim.settings import Settings
 
 SPEED = 20.0
+PATIENCE = 5.0
+"""Speed of a session server that waits for an AssemblyAI in a hurry: a busy machine needs a part of its deadlines too."""
 API_KEY = "assemblyai-key-of-the-tests"
 
 
@@ -101,10 +103,11 @@ def assemblyai(
             api_key: str | None = API_KEY,
             url: str | None = None,
             scene: Scene = one_sentence,
-            speed: float = SPEED,
+            speed: float = PATIENCE,
         ) -> AssemblyAIEmulator:
+            """``speed`` is the session server's."""
             emulator = stack.enter_context(
-                AssemblyAIEmulator(scene, speed=speed, faults=faults, keys=[API_KEY])
+                AssemblyAIEmulator(scene, speed=SPEED, faults=faults, keys=[API_KEY])
             )
             server = BackgroundServer(
                 lambda: Settings(api_key=api_key, streaming_url=url or emulator.url), Clock(speed)

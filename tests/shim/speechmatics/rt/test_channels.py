@@ -12,6 +12,8 @@ import pytest
 import shim.speechmatics.rt as rt
 from shim.speechmatics.rt import AsyncMultiChannelClient, TranscriptionConfig
 
+DRAIN_SPEED = 2.0
+
 
 def text_of(heard, channel):
     finals = [m for m in heard if m["message"] == "AddTranscript" and m["channel"] == channel]
@@ -121,13 +123,13 @@ def test_speakers_may_be_told_apart_too(converse):
 
 class Silence:
     async def read(self, size):
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(size / 32000 / DRAIN_SPEED)
         return bytes(size)
 
 
 def test_a_call_that_is_cancelled_is_cancelled(assemblyai, raw):
     """speechmatics-rt returns as if nothing had happened."""
-    emulator = assemblyai()
+    emulator = assemblyai(speed=DRAIN_SPEED)
 
     async def main():
         async with AsyncMultiChannelClient(api_key="k") as one:
@@ -146,7 +148,7 @@ def test_a_call_that_is_cancelled_is_cancelled(assemblyai, raw):
 
 
 def test_a_time_limit_is_one_of_sending(assemblyai, raw):
-    assemblyai()
+    assemblyai(speed=DRAIN_SPEED)
 
     async def main():
         async with AsyncMultiChannelClient(api_key="k") as one:

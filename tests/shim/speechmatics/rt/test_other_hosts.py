@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import io
 import json
+import socket
 import subprocess
 import sys
 
@@ -211,3 +212,28 @@ class TestTemporaryKeys:
         monkeypatch.setitem(sys.modules, "aiohttp", None)
         with pytest.raises(ImportError, match="pip install aiohttp"):
             asyncio.run(rt.JWTAuth("k", mp_url="http://127.0.0.1:1").get_auth_headers())
+
+
+def test_a_session_whose_transcript_ended_makes_room_for_the_next_also_if_nobody_closed_it(other, listen):
+    server = other(ends=False)
+
+    async def main():
+        one = AsyncClient(api_key=KEY, url=server.url)
+        ended = asyncio.Event()
+        one.on("EndOfTranscript", lambda message: ended.set())
+        await one.start_session()
+        await one.send_message({"message": "EndOfStream", "last_seq_no": 0})
+        await asyncio.wait_for(ended.wait(), 30)
+        await one.start_session()
+        await one.close()
+
+    asyncio.run(main())
+    assert len(server.requests) == 2
+
+
+def test_a_handshake_that_takes_too_long_is_a_timeout():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"ws://127.0.0.1:{silent.getsockname()[1]}"
+        config = rt.ConnectionConfig(open_timeout=0.1)
+        with pytest.raises(rt.TimeoutError, match="WebSocket connection timeout"):
+            asyncio.run(AsyncClient(api_key=KEY, url=url, conn_config=config).start_session())

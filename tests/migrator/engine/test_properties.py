@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import sysconfig
+import textwrap
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,12 +16,16 @@ from hypothesis import strategies as st
 
 from migrator.analysis.scan import touch_points
 from migrator.analysis.source import Source, SourceError
-from migrator.engine import migrate_source
+from migrator.engine import migrate_project, migrate_source
 from migrator.options import Options
+from migrator.project import mentions_speechmatics
 
 PROGRAMS = sorted((Path(__file__).parents[3] / "fixtures" / "programs").rglob("legacy.py"))
 SOURCES = [program.read_text(encoding="utf-8") for program in PROGRAMS]
 STANDARD_LIBRARY = sorted(Path(sysconfig.get_path("stdlib")).glob("[a-f]*.py"))
+INSTALLED = sorted(Path(sysconfig.get_path("purelib")).rglob("*.py"))
+EVERY = int(os.environ.get("EVERY_INSTALLED_FILE", "40"))
+"""One of so many installed files is migrated with a mention put into it; 1 takes all of them, and an hour."""
 LINES = [line for source in SOURCES for line in source.splitlines(keepends=True)]
 
 
@@ -42,6 +49,8 @@ options = st.sampled_from(
     [Options(), Options(to="native"), Options(to="shim"), Options(to="native", partial=True)]
 )
 slow = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+slower = settings(slow, max_examples=40)
 
 
 @slow
@@ -131,6 +140,86 @@ def test_nothing_is_edited_in_an_f_string_that_cannot_be_followed(legacy: str) -
     )
     assert text != legacy
     check(text.encode(), Options())
+
+
+@pytest.mark.parametrize("path", INSTALLED[::EVERY], ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_real_code_with_a_mention_of_speechmatics_stays_as_it_is(path: Path) -> None:
+    """Nothing in it is a connection to Speechmatics, whatever it does with sockets, messages and audio."""
+    source = path.read_bytes() + b"\nSPEECHMATICS_HOST = 'eu2.rt.speechmatics.com'\n"
+    if mentions_speechmatics(path.read_bytes()):
+        return
+    result = migrate_source("app.py", source, Options())
+    assert result.after == source
+    assert result.status in ("manual", "error")
+    assert result.findings or result.error
+
+
+def indented(text: str, head: str) -> str:
+    """All of a program but its imports from the future, in a block."""
+    return f"{head}:\n{textwrap.indent(text, '    ')}"
+
+
+WRAPPERS = {
+    "a function": "def run()",
+    "a class": "class Captions",
+    "a condition": "if __name__ == '__main__'",
+    "a coroutine": "async def run()",
+    "a try": "try",
+}
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+@pytest.mark.parametrize("number", range(0, len(PROGRAMS), 3), ids=lambda n: PROGRAMS[n].parent.name)
+def test_a_program_in_a_block_compiles_and_is_settled_and_left_whole_or_named(
+    number: int, wrapper: str
+) -> None:
+    text = re.sub(r"^from __future__.*\n", "", SOURCES[number])
+    wrapped = indented(text, WRAPPERS[wrapper]) + ("finally:\n    pass\n" if wrapper == "a try" else "")
+    try:
+        compile(wrapped, "app.py", "exec", dont_inherit=True)
+    except SyntaxError:
+        return  # such as a star import in a function
+    check(wrapped.encode(), Options())
+
+
+@slower
+@given(st.data())
+def test_top_level_definitions_in_any_order(data: st.DataObject) -> None:
+    text = data.draw(st.sampled_from(SOURCES))
+    tree = ast.parse(text)
+    lines = text.splitlines(keepends=True)
+    starts = [min([n.lineno, *(d.lineno for d in getattr(n, "decorator_list", []))]) - 1 for n in tree.body]
+    blocks = ["".join(lines[a:b]) for a, b in pairwise([*starts, len(lines)])]
+    is_definition = [isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) for n in tree.body]
+    moved = iter(data.draw(st.permutations([b for b, d in zip(blocks, is_definition, strict=True) if d])))
+    shuffled = [next(moved) if d else b for b, d in zip(blocks, is_definition, strict=True)]
+    check("".join([*lines[: starts[0]], *shuffled]).encode(), Options())
+
+
+@slower
+@given(st.data(), options)
+def test_a_program_split_over_two_files(data: st.DataObject, chosen: Options) -> None:
+    """Its beginning in one module, the rest in another that imports all of it: each file is whole, and settled."""
+    text = data.draw(st.sampled_from(SOURCES))
+    tree = ast.parse(text)
+    cut = data.draw(st.integers(1, len(tree.body) - 1))
+    line = (
+        min([tree.body[cut].lineno, *(d.lineno for d in getattr(tree.body[cut], "decorator_list", []))]) - 1
+    )
+    lines = text.splitlines(keepends=True)
+    imports = "".join(ast.unparse(n) + "\n" for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom))
+    first, second = "".join(lines[:line]), "".join(lines[line:])
+    sources = {"first.py": first.encode(), "second.py": (imports + "from first import *\n" + second).encode()}
+    results = migrate_project(sources, chosen)
+    after = dict(sources)
+    for path, result in results.items():
+        assert result.status != "error", result.error
+        compile(result.after, path, "exec", dont_inherit=True)
+        assert result.touch_points_left == 0 or result.findings or result.status == "shim"
+        after[path] = result.after
+    if not chosen.partial:
+        again = migrate_project(after, chosen)
+        assert {path: result.after for path, result in again.items()} == {path: after[path] for path in again}
 
 
 def renamed(text: str, old: str, new: str) -> str:

@@ -64,12 +64,18 @@ def lost(
 
 
 def _redirected(source: Source, library: Library) -> Iterator[Change]:
-    """A submodule that the drop-in does not have keeps its import, behind one that redirects."""
+    """A submodule that the drop-in does not have keeps its import, behind the first one that redirects."""
     reason = f"the drop-in is {library.name} itself, with its Speechmatics connections led to AssemblyAI"
-    for statement in library.imports(source.tree):
-        if isinstance(statement, ast.ImportFrom) and (
+    is_redirected = False
+    for statement in sorted(library.imports(source.tree), key=lambda statement: statement.lineno):
+        is_own = isinstance(statement, ast.ImportFrom) and (
             library.has_submodules or statement.module == library.module
-        ):
+        )
+        if isinstance(statement, ast.ImportFrom) and not is_own and is_redirected:
+            continue
+        # One in a block may not be reached.
+        is_redirected = is_redirected or statement in source.tree.body
+        if is_own:
             position = source.text.index(library.module, source.start(statement) + len("from"))
             yield Change(position, position, "shim.", reason)
             continue

@@ -299,3 +299,31 @@ def test_a_program_that_loses_nothing_with_the_drop_in_has_only_its_later_finals
     legacy: str,
 ) -> None:
     assert [finding.rule for finding in migrate(legacy, to="shim").findings] == ["finals-are-turns"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "import websocket\nfrom websocket._abnf import ABNF\nfrom websocket._utils import validate_utf8\n",
+            "from shim import websocket\nfrom websocket._abnf import ABNF\nfrom websocket._utils import validate_utf8\n",
+        ),
+        (
+            "from websocket._abnf import ABNF\nfrom websocket._core import create_connection\nimport websocket\n",
+            "from shim import websocket\nfrom websocket._abnf import ABNF\n"
+            "from websocket._core import create_connection\nfrom shim import websocket\n",
+        ),
+        (
+            "try:\n    from websocket._abnf import ABNF\nexcept ImportError:\n    from websocket._utils import ABNF\nimport websocket\n",
+            "try:\n    from shim import websocket\n    from websocket._abnf import ABNF\nexcept ImportError:\n"
+            "    from shim import websocket\n    from websocket._utils import ABNF\nfrom shim import websocket\n",
+        ),
+    ],
+    ids=["behind the module", "before it", "in blocks"],
+)
+def test_submodules_that_the_drop_in_does_not_have_are_imported_behind_one_redirection(
+    before: str, after: str
+) -> None:
+    program = 'ws = websocket.create_connection("wss://eu2.rt.speechmatics.com/v2")\n'
+    result = migrate_source("app.py", (before + program).encode(), Options(to="shim"))
+    assert result.after.decode() == after + program

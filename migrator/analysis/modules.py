@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -150,14 +150,14 @@ class Tree:
             maybe = dict.fromkeys(self._importing.get(name.removesuffix(".py"), ()))
         return [other for other in maybe if other != path and path in self.imported(other)]
 
-    def used_names(self, path: str) -> frozenset[str]:
-        """The names of a module that other files of the project may use.
+    def used_names(self, path: str, importers: Sequence[str]) -> frozenset[str]:
+        """The names of a module that some files which import it may use.
 
         A file that imports the module itself may use whatever word stands anywhere in it; where it may also make up
         names, all of the module's own count.
         """
         names: set[str] = set()
-        for importer in self.importers(path):
+        for importer in importers:
             plain = [item.name for item in self.imports(importer) if self._is_name_of(importer, item, path)]
             if len(plain) == sum(path in self._meant(importer, item) for item in self.imports(importer)):
                 names.update(plain)
@@ -184,6 +184,23 @@ class Tree:
         )
         targets = [self.module(importer, item.level, name) for name in dict.fromkeys(names)]
         return [target for target in targets if target is not None and target != importer]
+
+    def files_with_attribute(self, name: str, importers: Sequence[str], without: Container[str]) -> list[str]:
+        """The files that may read an attribute of an object whose class they need not import.
+
+        What a file reads of its own ``self`` counts only where it imports the class.
+
+        Args:
+            importers: the files that import it.
+            without: files that are not asked.
+        """
+        anything = re.compile(rb"\b%s\b" % name.encode())
+        of_others = re.compile(rb"(?<!\bself)(?<!\bcls)\.%s\b" % name.encode())
+        return [
+            path
+            for path in self._paths
+            if path not in without and (anything if path in importers else of_others).search(self.read(path))
+        ]
 
     def neighbours(self, path: str) -> list[str]:
         """The files that a file imports or that import it."""

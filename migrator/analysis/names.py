@@ -6,9 +6,13 @@ A deliberate under-approximation: whatever is not understood is `UNKNOWN`, and a
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from migrator.analysis.joined import JoinedSource
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Scope = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.expr
@@ -70,24 +74,44 @@ class Binding:
         name: as written.
         scope: where it lives; None for an attribute, which is one binding for all objects of the source.
         stores: nodes that bind it: names, attributes, parameters, import aliases, definitions.
-        loads: expressions that read it.
+        loads: expressions that read it, in all files that are in sight.
+        imports: import aliases of other files in sight that give it a name there.
     """
 
     name: str
     scope: ast.AST | None
     stores: list[ast.AST] = field(default_factory=list)
     loads: list[ast.expr] = field(default_factory=list)
+    imports: list[ast.alias] = field(default_factory=list)
 
 
 class Names:
-    """Parents, scopes and bindings of a tree."""
+    """Parents, scopes and bindings of a tree.
 
-    def __init__(self, tree: ast.Module) -> None:
+    A name that one file of a joined source imports from another is one binding with the name there.
+
+    Args:
+        tree: of one file, or of a joined source.
+        joined: the joined source, which knows the files behind its imports.
+
+    Attributes:
+        wanted: files of the project that are out of sight, and that a question asked for.
+    """
+
+    def __init__(self, tree: ast.Module, joined: JoinedSource | None = None) -> None:
         self.tree = tree
+        self.joined = joined
+        self.wanted: dict[str, None] = {}
         self.parents: dict[ast.AST, ast.AST] = {}
         for node in ast.walk(tree):
             for child in ast.iter_child_nodes(node):
-                self.parents[child] = node
+                if not isinstance(child, ast.Module):
+                    self.parents[child] = node
+        self._links: dict[tuple[ast.AST, str], tuple[ast.AST, str]] = {}
+        self._stars: dict[ast.AST, list[ast.Module | str]] = {}
+        self._imported: dict[ast.AST, ast.Module | str] = {}
+        self._unseen: dict[ast.AST, str] = {}
+        self._members: dict[ast.expr, Binding | str] = {}
         self._declared: dict[tuple[ast.AST, str], ast.AST] = {}
         self._variables: dict[tuple[ast.AST, str], Binding] = {}
         self.attributes: dict[str, Binding] = {}
@@ -98,10 +122,14 @@ class Names:
         nodes = list(ast.walk(self.tree))
         for node in nodes:
             if isinstance(node, ast.Global):
-                self._declared.update(((self.scope(node), name), self.tree) for name in node.names)
+                module = self.module(node)
+                self._declared.update(((self.scope(node), name), module) for name in node.names)
             elif isinstance(node, ast.Nonlocal):
                 self._declared.update(((self.scope(node), name), UNRESOLVED) for name in node.names)
+        if self.joined is not None:
+            self._follow_imports([node for node in nodes if isinstance(node, ast.alias)], self.joined)
         loads: list[ast.Name] = []
+        attributes: list[ast.Attribute] = []
         for node in nodes:
             match node:
                 case ast.Name(ctx=ast.Load()):
@@ -120,13 +148,75 @@ class Names:
                     | ast.MatchStar(name=str(name))
                 ):
                     self._store(name, node)
-                case ast.Attribute(attr=name, ctx=context):
-                    binding = self.attributes.setdefault(name, Binding(name, None))
-                    (binding.loads if isinstance(context, ast.Load) else binding.stores).append(node)
+                case ast.Attribute():
+                    attributes.append(node)
         for load in loads:
             found = self._lookup(load, load.id)
             if found:
                 found.loads.append(load)
+        for attribute in attributes:
+            module = self._module_of(attribute.value) if self._imported else None
+            if isinstance(module, str):
+                self._members[attribute] = module
+                continue
+            if module is not None:
+                binding = self._members[attribute] = self._variable(module, attribute.attr)
+            else:
+                binding = self.attributes.setdefault(attribute.attr, Binding(attribute.attr, None))
+            (binding.loads if isinstance(attribute.ctx, ast.Load) else binding.stores).append(attribute)
+
+    def _follow_imports(self, aliases: list[ast.alias], joined: JoinedSource) -> None:
+        """Which imports mean a file that is in sight, or another one of the project, and which a name in it."""
+        for alias in aliases:
+            statement, module = self.parents[alias], self.module(alias)
+            if isinstance(statement, ast.Import):
+                target = joined.module(module, 0, alias.name if alias.asname else alias.name.split(".")[0])
+            else:
+                assert isinstance(statement, ast.ImportFrom)
+                holder = joined.module(module, statement.level, statement.module or "")
+                if alias.name == "*":
+                    if holder is not None:
+                        self._stars.setdefault(module, []).append(holder)
+                    continue
+                name = f"{statement.module}.{alias.name}" if statement.module else alias.name
+                target = joined.module(module, statement.level, name)
+                if isinstance(holder, ast.Module) and (target is None or joined.binds(holder, alias.name)):
+                    self._links[self.scope(alias), alias.asname or alias.name] = holder, alias.name
+                    continue
+                if target is None and isinstance(holder, str):
+                    self._unseen[alias] = holder
+            if target is not None:
+                self._imported[alias] = target
+
+    def _module_of(self, expression: ast.expr) -> ast.Module | str | None:
+        """The module that an expression is: its tree, or its file where that is out of sight."""
+        dotted: list[str] = []
+        base = expression
+        while isinstance(base, ast.Attribute):
+            dotted.insert(0, base.attr)
+            base = base.value
+        binding = self._lookup(base, base.id) if isinstance(base, ast.Name) else None
+        if binding is None or not binding.stores or self.joined is None:
+            return None
+        for store in binding.stores:
+            if not isinstance(store, ast.alias):
+                return None
+            whole = ".".join([store.name.split(".")[0], *dotted])
+            if isinstance(self.parents[store], ast.Import) and not store.asname and whole == store.name:
+                return self.joined.module(self.module(store), 0, whole)
+        target = self._imported.get(binding.stores[0]) if len(binding.stores) == 1 else None
+        for name in dotted:
+            if not isinstance(target, ast.Module) or self.joined.binds(target, name):
+                return None
+            target = self.joined.module(target, 1, name)
+        return target
+
+    def module(self, node: ast.AST) -> ast.Module:
+        """The module in which a node stands."""
+        current: ast.AST | None = node
+        while current is not None and not isinstance(current, ast.Module):
+            current = self.parents.get(current)
+        return current or self.tree
 
     def scope(self, node: ast.AST) -> ast.AST:
         """The function, class, comprehension or module in which a node's names are looked up."""
@@ -141,6 +231,8 @@ class Names:
             elif isinstance(parent, ast.ClassDef):
                 if child in parent.body:
                     return parent
+            elif isinstance(parent, ast.Module):
+                return parent
             elif isinstance(parent, _COMPREHENSIONS) and not (
                 isinstance(child, ast.comprehension)
                 and child is parent.generators[0]
@@ -163,10 +255,25 @@ class Names:
         return parent
 
     def _variable(self, scope: ast.AST, name: str) -> Binding:
+        scope, name = self._origin(scope, name)
         return self._variables.setdefault((scope, name), Binding(name, scope))
+
+    def _known(self, scope: ast.AST, name: str) -> Binding | None:
+        return self._variables.get(self._origin(scope, name))
+
+    def _origin(self, scope: ast.AST, name: str) -> tuple[ast.AST, str]:
+        """Scope and name of a variable where it is defined, which may be another file."""
+        place, seen = (scope, name), set()
+        while place in self._links and place not in seen:
+            seen.add(place)
+            place = self._links[place]
+        return place
 
     def _store(self, name: str, node: ast.AST) -> None:
         scope = self.scope(node)
+        if isinstance(node, ast.alias) and (scope, name) in self._links:
+            self._variable(scope, name).imports.append(node)
+            return
         if isinstance(self.parents.get(node), ast.NamedExpr):
             while isinstance(scope, _COMPREHENSIONS):
                 scope = self.scope(scope)
@@ -192,14 +299,26 @@ class Names:
         scope: ast.AST = self.scope(node)
         first = True
         while True:
-            if self._declared.get((scope, name)) is self.tree:
-                return self._variables.get((self.tree, name))
-            if (scope, name) in self._variables and (first or not isinstance(scope, ast.ClassDef)):
-                return self._variables[scope, name]
-            if scope is self.tree:
-                return None
+            declared = self._declared.get((scope, name))
+            if isinstance(declared, ast.Module):
+                return self._known(declared, name)
+            found = self._known(scope, name)
+            if found is not None and (first or not isinstance(scope, ast.ClassDef)):
+                return found
+            if isinstance(scope, ast.Module):
+                return self._starred(scope, name)
             first = False
             scope = self.scope(scope)
+
+    def _starred(self, module: ast.Module, name: str) -> Binding | None:
+        """A name that a module has by ``from other import *``."""
+        for other in self._stars.get(module, ()):
+            if isinstance(other, str):
+                if not hasattr(builtins, name):
+                    self.wanted[other] = None
+            elif other is not module and (found := self._known(other, name)) is not None:
+                return found
+        return None
 
     def lookup(self, node: ast.AST, name: str) -> Binding | None:
         """What a name means where a node stands; None for a builtin or an unknown name."""
@@ -211,8 +330,19 @@ class Names:
             case ast.Name(id=name):
                 return self._lookup(expression, name)
             case ast.Attribute(attr=name):
-                return self.attributes.get(name)
+                member = self._members.get(expression)
+                return member if isinstance(member, Binding) else self.attributes.get(name)
         return None
+
+    def _want(self, expression: ast.AST) -> None:
+        """Remember that the file behind a name was asked for, if it is one of the project that is out of sight."""
+        member = self._members.get(expression) if isinstance(expression, ast.expr) else None
+        if isinstance(member, str):
+            self.wanted[member] = None
+        binding = self.binding(expression)
+        for store in binding.stores if binding is not None else []:
+            if store in self._unseen:
+                self.wanted[self._unseen[store]] = None
 
     def bindings(self) -> Iterator[Binding]:
         """All variables and attributes of the source."""
@@ -282,18 +412,20 @@ class Names:
         """Follow names and attributes that are assigned once to the expression behind them."""
         for _ in range(20):
             binding = self.binding(expression)
-            if binding is None:
+            self._want(expression)
+            if binding is None or (binding.scope is None and expression in self._members):
                 return expression
             values = self.assigned(binding)
             if len(values) != 1 or isinstance(values[0], Opaque) or values[0] is expression:
                 return expression
-            if isinstance(expression, ast.Attribute) and not self._is_of(expression, binding):
+            if binding.scope is None and not self._is_of(expression, binding):
                 return expression
             expression = values[0]
         return expression
 
-    def _is_of(self, attribute: ast.Attribute, binding: Binding) -> bool:
+    def _is_of(self, attribute: ast.expr, binding: Binding) -> bool:
         """Whether all that is assigned to attributes of this name is assigned to the object that one is read of."""
+        assert isinstance(attribute, ast.Attribute)
         return all(
             self._same_object(attribute.value, store.value)
             if isinstance(store, ast.Attribute)
@@ -436,7 +568,9 @@ class Names:
         """Calls of a function or method of this source; None when it is also used in another way."""
         binding = self.attributes.get(function.name) if self._is_method(function) else None
         loads = list(binding.loads) if binding else []
-        variable = self._variables.get((self.scope(function), function.name))
+        if self._is_used_out_of_sight(function):
+            return None
+        variable = self._known(self.scope(function), function.name)
         if variable and not self._is_method(function):
             if len(variable.stores) != 1:
                 return None
@@ -449,6 +583,22 @@ class Names:
             calls.append(parent)
         return calls
 
+    def _is_used_out_of_sight(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+        """Whether other files of the project may call a function."""
+        if self.joined is None or self.function(function) is not None:
+            return False
+        uses = self.joined.uses_elsewhere(self.module(function), function.name, self._is_method(function))
+        self.wanted.update(dict.fromkeys(uses))
+        return bool(uses)
+
+    def is_used_elsewhere(self, binding: Binding) -> bool:
+        """Whether files of the project that are out of sight may use a module's own name."""
+        return (
+            self.joined is not None
+            and isinstance(binding.scope, ast.Module)
+            and binding.name in self.joined.names_used_elsewhere(binding.scope)
+        )
+
     def _is_method(self, function: ast.AST) -> bool:
         return isinstance(self.parents.get(function), ast.ClassDef)
 
@@ -458,13 +608,19 @@ class Names:
             case ast.Lambda():
                 return expression
             case ast.Name(id=name):
-                binding = self._lookup(expression, name)
-                stores = binding.stores if binding else []
-                if len(stores) == 1 and isinstance(stores[0], ast.FunctionDef | ast.AsyncFunctionDef):
-                    return stores[0]
+                self._want(expression)
+                function = self._function_of(self._lookup(expression, name))
+                if function is not None:
+                    return function
                 resolved = self.resolve(expression)
                 return resolved if isinstance(resolved, ast.Lambda) else None
-            case ast.Attribute(value=ast.Name(), attr=name):
+            case ast.Attribute(value=ast.Name() as holder, attr=name):
+                self._want(expression)
+                if expression in self._members:
+                    return self._function_of(self.binding(expression))
+                owner = self.binding(holder)
+                if owner is not None and any(isinstance(store, ast.alias) for store in owner.stores):
+                    return None  # a function of a module that is out of sight
                 methods = [
                     node
                     for node in ast.walk(self.tree)
@@ -474,6 +630,11 @@ class Names:
                 ]
                 return methods[0] if len(methods) == 1 else None
         return None
+
+    def _function_of(self, binding: Binding | None) -> Function | None:
+        stores = binding.stores if binding is not None else []
+        is_one = len(stores) == 1 and isinstance(stores[0], ast.FunctionDef | ast.AsyncFunctionDef)
+        return stores[0] if is_one else None  # type: ignore[return-value]
 
     def parameters(self, function: Function) -> list[ast.arg]:
         """Positional parameters of a function, without the ``self`` of a method."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from migrator.analysis.joined import JoinedSource
 from migrator.analysis.names import Names
 from migrator.analysis.source import Source
 from migrator.result import Confidence
@@ -178,3 +179,17 @@ def apply(source: Source, changes: Iterable[Change]) -> str:
     from migrator.rewriting import carry_out
 
     return carry_out(source, changes)
+
+
+def apply_to_parts(source: JoinedSource, changes: Iterable[Change]) -> dict[str, str]:
+    """The texts of the files of a joined source that have changes, after them, by path; see `apply`."""
+    by_part: dict[str, list[Change]] = {}
+    for change in changes:
+        part = source.part_at(change.start)
+        length = len(part.source.text)
+        start, end, text = change.start - part.offset, change.end - part.offset, change.text
+        if start > length:  # behind a last line that has no end
+            start, text = length, "\n" + text.removesuffix("\n")
+        local = replace(change, start=start, end=max(start, min(end, length)), text=text)
+        by_part.setdefault(part.path, []).append(local)
+    return {path: apply(source.part(path).source, local) for path, local in by_part.items()}

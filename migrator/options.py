@@ -23,7 +23,6 @@ class Options:
         ignore: rule ids to leave out among those around the connection.
         shadowed_by: the module of the project's own that ``import shim`` would find in place of the drop-in, as a path;
             empty where there is none.
-        used_outside: names of the module that other files of the project may use: those stay.
     """
 
     to: Target = "auto"
@@ -33,4 +32,3 @@ class Options:
     select: frozenset[str] | None = None
     ignore: frozenset[str] = frozenset()
     shadowed_by: str = ""
-    used_outside: frozenset[str] = frozenset()

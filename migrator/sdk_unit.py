@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from migrator import unit
@@ -32,15 +32,24 @@ class Decision:
     left: int
 
 
+def prevents(program: SdkProgram, session: Session | None) -> Iterator[Obstacle]:
+    """Why a program is not rewritten however well its session is understood."""
+    for other_use in _other_uses(program):
+        yield Obstacle(other_use.line, "the file also uses another service of Speechmatics")
+    if session is not None and session.connection is not None:
+        line = session.connection.call.lineno
+        yield Obstacle(line, "the file also opens a connection for raw messages")
+
+
 def decide(
-    path: str, program: SdkProgram, session: Session | None, native: Rewrite | None, options: Options
+    path: str, program: SdkProgram, session: Session | None, reasons: Iterable[Finding], options: Options
 ) -> Decision:
-    """The rewrite where it is whole, else the drop-in, else a finding that says why not.
+    """What becomes of a program that is not rewritten: the drop-in, else a finding that says why not.
 
     Args:
         path: of the source, as it is to be shown.
         session: what the source does with raw messages, if anything.
-        native: the program in AssemblyAI's terms; None where it opens no session, or is not to be rewritten.
+        reasons: why it is not rewritten, as findings.
     """
     source = program.source
     points = touch_points(source)
@@ -55,20 +64,7 @@ def decide(
             for obstacle in program.obstacles
         ]
         return Decision("manual", Rewrite(source.text, findings=findings), len(points))
-    if native is not None:
-        native.obstacles += [
-            Obstacle(other_use.line, "the file also uses another service of Speechmatics")
-            for other_use in findings
-        ]
-        if session is not None and session.connection is not None:
-            line = session.connection.call.lineno
-            native.obstacles.append(Obstacle(line, "the file also opens a connection for raw messages"))
-        if not native.obstacles:
-            return Decision("native", native, 0)
-        findings += [
-            unit.finding(o.line, other.NOT_REWRITTEN.id, f"not rewritten, because {o.message}")
-            for o in native.obstacles
-        ]
+    findings += reasons
     if options.to == "native":
         findings = findings or [_no_session(program)]
         return Decision("manual", Rewrite(source.text, findings=findings), len(points))

@@ -1,19 +1,31 @@
-"""Decides for one unit, the code that shares a connection: rewrite, drop-in, or leave to a person.
-
-A unit is one file here: a connection whose parts stand in several files is an obstacle, and gets the drop-in.
-"""
+"""What becomes of one unit, the code that shares a connection, in one file or several: rewritten, or with the drop-in."""
 
 from __future__ import annotations
 
 import ast
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from migrator.analysis.joined import JoinedSource
+from migrator.analysis.names import Binding
 from migrator.analysis.source import Source
+from migrator.dialects.others import Foreign
 from migrator.dialects.session import Session
-from migrator.edits import Change, Note, Obstacle, OverlapError, Removal, apply, lower_removals
+from migrator.edits import (
+    Change,
+    Note,
+    Obstacle,
+    OverlapError,
+    Removal,
+    apply,
+    apply_to_parts,
+    lower_removals,
+)
 from migrator.options import Options
 from migrator.result import Edit, Finding
 from migrator.rules import CONNECTION, drop_in, no_counterpart, other
+from migrator.rules.prose import SHOWING
 from migrator.rules.rule import Plan, Rule
 
 
@@ -22,21 +34,29 @@ class Rewrite:
     """A proposed new text of a unit.
 
     Attributes:
-        text: the whole source afterwards.
+        text: the whole source afterwards; of a joined source, the first file.
         edits: what was changed.
         findings: what a person has to know about it.
         obstacles: why it is not whole; empty when it is.
+        texts: of a joined source, the files that change, by path.
     """
 
     text: str
     edits: list[Edit] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     obstacles: list[Obstacle] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
 
 
 def finding(line: int, rule: str, message: str) -> Finding:
     """A finding with its place in the documents."""
     return Finding(line, rule, " ".join(message.split()), f"rules.md#{rule}")
+
+
+def other_use(found: Foreign) -> Finding:
+    """What is said of another way to Speechmatics, which stays."""
+    message = f"uses {found.what}; nothing is changed here{found.way_out and '. As it is, ' + found.way_out}"
+    return finding(found.line, other.OTHER_DIALECT.id, message)
 
 
 def native(session: Session, options: Options, rules: tuple[Rule, ...] = CONNECTION) -> Rewrite:
@@ -59,6 +79,7 @@ def native(session: Session, options: Options, rules: tuple[Rule, ...] = CONNECT
                 elif isinstance(proposal, Note):
                     findings.append(finding(proposal.line, rule.id, proposal.message))
     findings += _finals(session)
+    obstacles += _used_by_others(session, plan)
     gone = _gone_lines(plan)
     obstacles = [obstacle for obstacle in dict.fromkeys(obstacles) if obstacle.line not in gone]
     changes = _changes(session, plan)
@@ -72,10 +93,63 @@ def native(session: Session, options: Options, rules: tuple[Rule, ...] = CONNECT
         Edit(source.line_of(change.start), rule, change.reason, change.confidence) for rule, change in changes
     ]
     try:
-        text = apply(source, [change for _, change in changes])
+        texts = _texts(source, [change for _, change in changes])
     except (OverlapError, ValueError) as error:
         return Rewrite(source.text, obstacles=[*obstacles, Obstacle(1, str(error))])
-    return Rewrite(text, sorted(set(edits)), sorted(set(findings)), obstacles)
+    main = source.main if isinstance(source, JoinedSource) else ""
+    return Rewrite(texts.get(main, source.text), sorted(set(edits)), sorted(set(findings)), obstacles, texts)
+
+
+def _texts(source: Source, changes: list[Change]) -> dict[str, str]:
+    return (
+        apply_to_parts(source, changes) if isinstance(source, JoinedSource) else {"": apply(source, changes)}
+    )
+
+
+def _used_by_others(session: Session, plan: Plan) -> Iterator[Obstacle]:
+    """What goes or changes its value, and is used by code that does not belong to the connection."""
+    names, source = session.names, session.source
+    removed = {node for statement in plan.removed for node in ast.walk(statement)}
+    for binding in names.bindings():
+        is_gone = bool(binding.stores) and all(store in removed for store in binding.stores)
+        values = [value for store in binding.stores if (value := names.stored_value(store)) is not None]
+        is_changed = binding.scope is None or isinstance(binding.scope, ast.Module)
+        is_changed = is_changed and any(_is_changed(source, plan, value) for value in values)
+        if not is_gone and not is_changed:
+            continue
+        line = getattr(binding.stores[0], "lineno", 1)
+        others = names.users_elsewhere(binding)
+        names.wanted.update(dict.fromkeys(others))
+        if others:
+            yield Obstacle(line, f"{binding.name} is used in {', '.join(map(os.path.basename, others))}, too")
+        for load in binding.loads if is_changed else []:
+            if not _belongs(session, binding, load):
+                yield Obstacle(load.lineno, f"{binding.name} is used here for something else, too")
+
+
+def _is_changed(source: Source, plan: Plan, value: ast.expr) -> bool:
+    start, end = source.start(value), source.end(value)
+    return any(start <= change.start and change.end <= end for change in plan.changes)
+
+
+def _belongs(session: Session, binding: Binding, load: ast.expr) -> bool:
+    """Whether a name is read where the connection is opened or the name is defined, or is only shown, tested, or given
+    to what is defined there."""
+    names = session.names
+    home = session.source.tree
+    if names.module(load) in (home, names.module(binding.stores[0])):
+        return True
+    for parent in names.ancestors(load):
+        match parent:
+            case ast.If() | ast.While() | ast.Assert() | ast.IfExp():
+                return True
+            case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name) as function):
+                called = names.binding(function)
+                stores = called.stores if called is not None else []
+                return name in SHOWING or any(names.module(store) is home for store in stores)
+            case ast.stmt():
+                return False
+    return False
 
 
 def _gone_lines(plan: Plan) -> set[int]:

@@ -93,17 +93,22 @@ class JoinedSource(Source):
         """Whether a part has a name of its own, which comes before a file of that name beside it."""
         return name in self._bound[module]
 
-    def names_used_elsewhere(self, module: ast.Module) -> frozenset[str]:
-        """The names of a part that files which are no parts may use."""
-        return self._used_elsewhere[module]
-
     def uses_elsewhere(self, module: ast.Module, name: str, is_method: bool) -> list[str]:
         """The files which are no parts and may use a function of a part, or a method of one of its classes."""
-        path = self._paths[module]
-        importers = [other for other in self.project.importers(path) if other not in self._trees]
         if is_method:
-            return self.project.files_with_attribute(name, importers, set(self._trees))
+            return self.uses_of_attribute(name)
+        path = self._paths[module]
+        importers = [
+            other
+            for other in self.project.importers(path)
+            if other not in self._trees or self.project.makes_up_names(other, path)
+        ]
         return [other for other in importers if name in self.project.used_names(path, (other,))]
+
+    def uses_of_attribute(self, name: str) -> list[str]:
+        """The files which are no parts and may read an attribute of an object of a part's class."""
+        importers = {other for path in self._trees for other in self.project.importers(path)}
+        return self.project.files_with_attribute(name, importers, self._trees)
 
     @cached_property
     def _trees(self) -> dict[str, ast.Module]:
@@ -112,15 +117,6 @@ class JoinedSource(Source):
     @cached_property
     def _paths(self) -> dict[ast.Module, str]:
         return {part.source.tree: part.path for part in self.parts}
-
-    @cached_property
-    def _used_elsewhere(self) -> dict[ast.Module, frozenset[str]]:
-        return {
-            tree: self.project.used_names(
-                path, [other for other in self.project.importers(path) if other not in self._trees]
-            )
-            for path, tree in self._trees.items()
-        }
 
     @cached_property
     def _bound(self) -> dict[ast.Module, set[str]]:
@@ -133,6 +129,10 @@ class JoinedSource(Source):
     def part_at(self, offset: int) -> Part:
         """The part in which an offset stands, or behind whose last character."""
         return self.parts[max(bisect_right([part.offset for part in self.parts], offset) - 1, 0)]
+
+    def module_at(self, offset: int) -> ast.Module:
+        """The module of the part in which an offset stands."""
+        return self.part_at(offset).source.tree
 
     def place(self, line: int) -> tuple[str, int]:
         """File and line in it of a line; a line that belongs to no file is the first one of the first file given."""

@@ -20,8 +20,9 @@ _STATEMENT = re.compile(
 # Begins with what is searched for fastest: every file of a project goes through it.
 _IMPORTS = re.compile(rb"\n[ \t]*(?:from|import)\b(?:[^\n(#]*\([^)]*\)|[^\n#]*)")
 _WORDS = re.compile(rb"\w+")
-_MAKES_UP_NAMES = frozenset({b"getattr", b"vars", b"__dict__", b"dir"})
+_ATTRIBUTES = re.compile(rb"\.\s*(\w+)")
 _PACKAGE = "__init__.py"
+_SHARED_BY_TESTS = "conftest.py"
 _NEVER_OURS = frozenset({"aiohttp", "shim", "speechmatics", "websocket", "websockets"})
 """Packages that an absolute import inside a package means even where that package has a module of the name."""
 
@@ -34,11 +35,13 @@ class Import:
         level: the number of leading dots.
         module: what stands before ``import``, or the whole name of ``import a.b``; may be empty behind dots.
         name: what is imported of the module; empty for ``import a.b``.
+        bound: what it is called afterwards.
     """
 
     level: int
     module: str
     name: str
+    bound: str
 
 
 class Tree:
@@ -87,11 +90,15 @@ class Tree:
             else (Tree.of, ({path: self.read(path) for path in self._paths},))
         )
 
-    def __contains__(self, path: str) -> bool:
-        return path in self._paths
+    @property
+    def paths(self) -> Iterable[str]:
+        """All its files."""
+        return self._paths
 
     def read(self, path: str) -> bytes:
-        """The bytes of a file; empty where it cannot be read."""
+        """The bytes of a file; empty where it cannot be read, or is none of the project's."""
+        if path not in self._paths:
+            return b""
         try:
             return self._read(path)
         except OSError:
@@ -131,14 +138,35 @@ class Tree:
             self._imports[path] = tuple(_imports(self.read(path)))
         return self._imports[path]
 
+    def within_reach(self, path: str, steps: int) -> dict[str, None]:
+        """The files that run when a file is imported, as far as so many imports lead."""
+        reached, edge = {path: None}, [path]
+        for _ in range(steps):
+            edge = [other for one in edge for other in self.imported(one) if other not in reached]
+            reached.update(dict.fromkeys(edge))
+        del reached[path]
+        return reached
+
     def imported(self, path: str) -> dict[str, None]:
-        """The files of the project that a file imports, in order; a package counts where a name of it is imported."""
-        return dict.fromkeys(target for item in self.imports(path) for target in self._meant(path, item))
+        """The files of the project that a file imports, in order; a package counts where a name of it is imported.
+
+        pytest gives every test the ``conftest.py`` of its folder and of those above.
+        """
+        found = dict.fromkeys(target for item in self.imports(path) for target in self._meant(path, item))
+        if is_test(path):
+            shared = (os.path.join(folder, _SHARED_BY_TESTS) for folder in self._folders_above(path))
+            found.update(dict.fromkeys(file for file in shared if file in self._paths and file != path))
+        return found
 
     def importers(self, path: str) -> list[str]:
         """The files of the project that import a file."""
         folder, name = os.path.split(path)
-        if name == _PACKAGE:
+        if name == _SHARED_BY_TESTS:
+            inside = os.path.join(folder, "")
+            maybe = dict.fromkeys(
+                other for other in self._paths if other.startswith(inside) and is_test(other)
+            )
+        elif name == _PACKAGE:
             inside = folder + os.sep
             maybe = dict.fromkeys(
                 [
@@ -153,8 +181,8 @@ class Tree:
     def used_names(self, path: str, importers: Sequence[str]) -> frozenset[str]:
         """The names of a module that some files which import it may use.
 
-        A file that imports the module itself may use whatever word stands anywhere in it; where it may also make up
-        names, all of the module's own count.
+        A file that imports the module itself may use whatever attribute is named anywhere in it, also in a text; where it
+        may also make up names, all of the module's own count.
         """
         names: set[str] = set()
         for importer in importers:
@@ -162,12 +190,25 @@ class Tree:
             if len(plain) == sum(path in self._meant(importer, item) for item in self.imports(importer)):
                 names.update(plain)
                 continue
-            source = self.read(importer)
-            words = _WORDS.findall(source)
-            if not _MAKES_UP_NAMES.isdisjoint(words):
+            has_star = any(item.name == "*" for item in self.imports(importer))
+            words = (_WORDS if has_star else _ATTRIBUTES).findall(self.read(importer))
+            if self.makes_up_names(importer, path):
                 words += _WORDS.findall(self.read(path))
             names.update(word.decode("utf-8", "replace") for word in words)
         return frozenset(names)
+
+    def makes_up_names(self, importer: str, path: str) -> bool:
+        """Whether a file may read names of a module that do not stand in it: ``getattr(module, name)``."""
+        for item in self.imports(importer):
+            if path in self._meant(importer, item) and not self._is_name_of(importer, item, path):
+                module = re.escape(item.bound.encode())
+                made_up = rb"\b(?:getattr|setattr|hasattr|vars|dir)\(\s*%s\s*[,)]|\b%s\.__dict__" % (
+                    module,
+                    module,
+                )
+                if re.search(made_up, self.read(importer)):
+                    return True
+        return False
 
     def _is_name_of(self, importer: str, item: Import, path: str) -> bool:
         """Whether an import takes one name out of a module, and not the module itself."""
@@ -185,7 +226,9 @@ class Tree:
         targets = [self.module(importer, item.level, name) for name in dict.fromkeys(names)]
         return [target for target in targets if target is not None and target != importer]
 
-    def files_with_attribute(self, name: str, importers: Sequence[str], without: Container[str]) -> list[str]:
+    def files_with_attribute(
+        self, name: str, importers: Container[str], without: Container[str]
+    ) -> list[str]:
         """The files that may read an attribute of an object whose class they need not import.
 
         What a file reads of its own ``self`` counts only where it imports the class.
@@ -246,6 +289,17 @@ class Tree:
 _below = functools.lru_cache(maxsize=4)(Tree.below)
 
 
+def is_test(path: str) -> bool:
+    """Whether a file is a test, or what tests share, by its name and those of its folders."""
+    *folders, name = path.replace(os.sep, "/").split("/")
+    return (
+        name.startswith("test_")
+        or name.endswith("_test.py")
+        or name == _SHARED_BY_TESTS
+        or "tests" in folders
+    )
+
+
 def _read(path: str) -> bytes:
     if not os.path.isfile(path):  # a named pipe would wait for a writer
         return b""
@@ -263,6 +317,7 @@ def _imports(source: bytes) -> Iterator[Import]:
 
 def _of_statement(node: ast.stmt) -> Iterator[Import]:
     if isinstance(node, ast.Import):
-        yield from (Import(0, alias.name, "") for alias in node.names)
+        yield from (Import(0, alias.name, "", alias.asname or alias.name) for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
-        yield from (Import(node.level, node.module or "", alias.name) for alias in node.names)
+        for alias in node.names:
+            yield Import(node.level, node.module or "", alias.name, alias.asname or alias.name)

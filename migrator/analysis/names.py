@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from migrator.analysis.joined import JoinedSource
+    from migrator.analysis.source import Source
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Scope = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.expr
@@ -118,6 +119,13 @@ class Names:
         self._asked: set[ast.expr] = set()
         self._collect()
 
+    @classmethod
+    def of(cls, source: Source) -> Names:
+        """The names of one file, or of a joined source."""
+        from migrator.analysis.joined import JoinedSource
+
+        return cls(source.tree, source if isinstance(source, JoinedSource) else None)
+
     def _collect(self) -> None:
         nodes = list(ast.walk(self.tree))
         for node in nodes:
@@ -155,12 +163,12 @@ class Names:
             if found:
                 found.loads.append(load)
         for attribute in attributes:
-            module = self._module_of(attribute.value) if self._imported else None
-            if isinstance(module, str):
-                self._members[attribute] = module
+            holder = self._module_of(attribute.value) if self._imported else None
+            if isinstance(holder, str):
+                self._members[attribute] = holder
                 continue
-            if module is not None:
-                binding = self._members[attribute] = self._variable(module, attribute.attr)
+            if holder is not None:
+                binding = self._members[attribute] = self._variable(holder, attribute.attr)
             else:
                 binding = self.attributes.setdefault(attribute.attr, Binding(attribute.attr, None))
             (binding.loads if isinstance(attribute.ctx, ast.Load) else binding.stores).append(attribute)
@@ -204,12 +212,12 @@ class Names:
             whole = ".".join([store.name.split(".")[0], *dotted])
             if isinstance(self.parents[store], ast.Import) and not store.asname and whole == store.name:
                 return self.joined.module(self.module(store), 0, whole)
-        target = self._imported.get(binding.stores[0]) if len(binding.stores) == 1 else None
+        found = self._imported.get(binding.stores[0]) if len(binding.stores) == 1 else None
         for name in dotted:
-            if not isinstance(target, ast.Module) or self.joined.binds(target, name):
+            if not isinstance(found, ast.Module) or self.joined.binds(found, name):
                 return None
-            target = self.joined.module(target, 1, name)
-        return target
+            found = self.joined.module(found, 1, name)
+        return found
 
     def module(self, node: ast.AST) -> ast.Module:
         """The module in which a node stands."""
@@ -220,6 +228,8 @@ class Names:
 
     def scope(self, node: ast.AST) -> ast.AST:
         """The function, class, comprehension or module in which a node's names are looked up."""
+        if isinstance(node, ast.Module):
+            return node
         child, parent = node, self.parents.get(node)
         while parent is not None:
             if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -231,12 +241,13 @@ class Names:
             elif isinstance(parent, ast.ClassDef):
                 if child in parent.body:
                     return parent
-            elif isinstance(parent, ast.Module):
-                return parent
-            elif isinstance(parent, _COMPREHENSIONS) and not (
-                isinstance(child, ast.comprehension)
-                and child is parent.generators[0]
-                and self._inside(node, child.iter)
+            elif isinstance(parent, ast.Module) or (
+                isinstance(parent, _COMPREHENSIONS)
+                and not (
+                    isinstance(child, ast.comprehension)
+                    and child is parent.generators[0]
+                    and self._inside(node, child.iter)
+                )
             ):
                 return parent
             child, parent = parent, self.parents.get(parent)
@@ -263,11 +274,25 @@ class Names:
 
     def _origin(self, scope: ast.AST, name: str) -> tuple[ast.AST, str]:
         """Scope and name of a variable where it is defined, which may be another file."""
-        place, seen = (scope, name), set()
-        while place in self._links and place not in seen:
+        place = scope, name
+        seen: set[tuple[ast.AST, str]] = set()
+        while place not in seen:
             seen.add(place)
-            place = self._links[place]
+            place = self._links.get(place) or self._behind_star(*place) or place
         return place
+
+    def _behind_star(self, scope: ast.AST, name: str) -> tuple[ast.AST, str] | None:
+        """A name that a module in sight has by ``from other import *``."""
+        if scope not in self._stars or self.joined is None or not isinstance(scope, ast.Module):
+            return None
+        if self.joined.binds(scope, name) or hasattr(builtins, name):
+            return None
+        for other in self._stars[scope]:
+            if isinstance(other, str):
+                self.wanted[other] = None
+            elif self.joined.binds(other, name) or other in self._stars:
+                return other, name
+        return None
 
     def _store(self, name: str, node: ast.AST) -> None:
         scope = self.scope(node)
@@ -306,19 +331,9 @@ class Names:
             if found is not None and (first or not isinstance(scope, ast.ClassDef)):
                 return found
             if isinstance(scope, ast.Module):
-                return self._starred(scope, name)
+                return None
             first = False
             scope = self.scope(scope)
-
-    def _starred(self, module: ast.Module, name: str) -> Binding | None:
-        """A name that a module has by ``from other import *``."""
-        for other in self._stars.get(module, ()):
-            if isinstance(other, str):
-                if not hasattr(builtins, name):
-                    self.wanted[other] = None
-            elif other is not module and (found := self._known(other, name)) is not None:
-                return found
-        return None
 
     def lookup(self, node: ast.AST, name: str) -> Binding | None:
         """What a name means where a node stands; None for a builtin or an unknown name."""
@@ -333,6 +348,12 @@ class Names:
                 member = self._members.get(expression)
                 return member if isinstance(member, Binding) else self.attributes.get(name)
         return None
+
+    def is_variable(self, expression: ast.AST | None) -> bool:
+        """Whether an expression is the name of a variable: of its own file, or of a module in sight."""
+        return isinstance(expression, ast.Name) or (
+            isinstance(expression, ast.Attribute) and isinstance(self._members.get(expression), Binding)
+        )
 
     def _want(self, expression: ast.AST) -> None:
         """Remember that the file behind a name was asked for, if it is one of the project that is out of sight."""
@@ -585,19 +606,24 @@ class Names:
 
     def _is_used_out_of_sight(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
         """Whether other files of the project may call a function."""
-        if self.joined is None or self.function(function) is not None:
-            return False
-        uses = self.joined.uses_elsewhere(self.module(function), function.name, self._is_method(function))
+        uses = self.users_elsewhere_of(function)
         self.wanted.update(dict.fromkeys(uses))
         return bool(uses)
 
-    def is_used_elsewhere(self, binding: Binding) -> bool:
-        """Whether files of the project that are out of sight may use a module's own name."""
-        return (
-            self.joined is not None
-            and isinstance(binding.scope, ast.Module)
-            and binding.name in self.joined.names_used_elsewhere(binding.scope)
-        )
+    def users_elsewhere_of(self, function: Function) -> list[str]:
+        """The files of the project, out of sight, that may call a function or a method."""
+        if self.joined is None or isinstance(function, ast.Lambda) or self.function(function) is not None:
+            return []
+        return self.joined.uses_elsewhere(self.module(function), function.name, self._is_method(function))
+
+    def users_elsewhere(self, binding: Binding) -> list[str]:
+        """The files of the project, out of sight, that may use a module's own name, or an attribute."""
+        if self.joined is None:
+            return []
+        if isinstance(binding.scope, ast.Module):
+            return self.joined.uses_elsewhere(binding.scope, binding.name, is_method=False)
+        is_attribute = binding.scope is None or isinstance(binding.scope, ast.ClassDef)
+        return self.joined.uses_of_attribute(binding.name) if is_attribute else []
 
     def _is_method(self, function: ast.AST) -> bool:
         return isinstance(self.parents.get(function), ast.ClassDef)

@@ -182,6 +182,10 @@ class Source:
         except (tokenize.TokenError, SyntaxError, IndexError) as error:
             raise SourceError(f"line 1: cannot tokenize: {error}") from error
 
+    def module_at(self, offset: int) -> ast.Module:
+        """The module of the file in which an offset stands."""
+        return self.tree
+
     def comment_on(self, line: int) -> Token | None:
         """The comment that stands on a line, if there is one."""
         for token in self.tokens:

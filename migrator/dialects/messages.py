@@ -182,7 +182,10 @@ class _Reader:
         if not isinstance(function, ast.Lambda):
             calls = self.names.calls_of(function)
             if calls is None:
-                self.obstacle(call, f"{function.name}() takes a received message and is also used as a value")
+                self.obstacle(
+                    call,
+                    f"{function.name}() takes a received message and is also used as a value, or elsewhere",
+                )
                 return
             self.reading.entries[function] = calls
         if len(binding.stores) != 1:

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
-from migrator.analysis.names import Binding, Names, keyword_value
+from migrator.analysis.names import UNKNOWN, Binding, Function, Names, keyword_value
 from migrator.analysis.scan import touch_points
 from migrator.analysis.source import Source
 from migrator.dialects.messages import LOG_METHODS, argument_of, read_messages
@@ -22,6 +22,8 @@ _PASSING_CALLS = frozenset({"closing", "aclosing", "wait_for", "shield"})
 """Calls that give back what they are given."""
 _TEXT = re.compile(r"json|dump|text|str\b|message|format", re.IGNORECASE)
 """Functions that, by their name, make text."""
+_WITH_HOST = re.compile(r"wss?://[^/:?]+[/:?]")
+"""The beginning of an address, as far as the end of its host."""
 _TRANSFERS = frozenset({"send", "send_text", "send_bytes", "send_binary", "recv"})
 
 
@@ -38,8 +40,9 @@ class Recogniser(ABC):
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.names = Names(source.tree)
+        self.names = Names.of(source)
         self.session = Session(source, self.names, touch_points(source), self.library)
+        self.frame_parameters: dict[ast.arg, Function] = {}
 
     # What a dialect says
 
@@ -72,15 +75,12 @@ class Recogniser(ABC):
     def run(self) -> Session:
         """The facts, with an obstacle for whatever is not understood."""
         calls = [node for node in ast.walk(self.source.tree) if isinstance(node, ast.Call)]
-        paths = [
-            (call, path) for call in calls for path in self.paths(call.func)[:1] if self.is_connector(path)
-        ]
-        mine = [(call, path) for call, path in paths if not self.is_other_vendor(call)]
+        mine = [(call, path) for call, path in self.connectors(calls) if not self.is_other_vendor(call)]
         attempt = self.attempt([call for call, _ in mine])
         if not mine or (len(mine) > 1 and attempt is None):
             self.obstacle(
                 mine[1][0] if mine else self.source.tree,
-                "the file opens more than one connection" if mine else "no connection is opened here",
+                "more than one connection is opened" if mine else "no connection is opened here",
             )
             return self.session
         connections = [self.connection(call, path) for call, path in mine]
@@ -96,6 +96,28 @@ class Recogniser(ABC):
         self.session.reading = read_messages(self.source, self.names, self.session.parsed)
         self.session.obstacles += self.session.reading.obstacles
         return self.session
+
+    def connectors(self, calls: list[ast.Call]) -> list[tuple[ast.Call, str]]:
+        """The calls that open a connection, each with what is called."""
+        return [
+            (call, path) for call in calls for path in self.paths(call.func)[:1] if self.is_connector(path)
+        ]
+
+    def may_connect(self) -> bool:
+        """Whether a connection to Speechmatics may be opened here, or a function that opens one is given away."""
+        nodes = list(ast.walk(self.source.tree))
+        calls = [node for node in nodes if isinstance(node, ast.Call)]
+        opening = [call for call, _ in self.connectors(calls)]
+        called = {call.func for call in opening}
+        given = [
+            node
+            for node in nodes
+            if isinstance(node, ast.Name | ast.Attribute)
+            and isinstance(node.ctx, ast.Load)
+            and node not in called
+            and any(self.is_connector(path) for path in self.paths(node))
+        ]
+        return bool(given) or any(not self.is_other_vendor(call) for call in opening)
 
     def attempt(self, calls: list[ast.Call]) -> ast.stmt | None:
         """The ``try`` whose handler opens the same connection again, in the words of another version."""
@@ -128,12 +150,40 @@ class Recogniser(ABC):
         return found
 
     def is_other_vendor(self, call: ast.Call) -> bool:
-        """Whether a connection certainly goes to a host that is not Speechmatics'."""
-        url = self.names.value(self.address(call))
-        if not isinstance(url, str):
-            return False
-        host = urlsplit(url).hostname or ""
-        return bool(host) and region_of(host) is None and "speechmatics" not in host
+        """Whether a connection certainly goes to hosts that are not Speechmatics'."""
+        url = self.address(call)
+        hosts = [self.host(given) for given in self.given(url, 3)] if url is not None else []
+        return bool(hosts) and all(
+            host and region_of(host) is None and "speechmatics" not in host for host in hosts
+        )
+
+    def given(self, expression: ast.expr, steps: int) -> list[ast.expr]:
+        """What a parameter may be, when every call of its function is in sight; else the expression itself."""
+        binding = self.names.binding(expression) if isinstance(expression, ast.Name) else None
+        store = binding.stores[0] if binding is not None and len(binding.stores) == 1 else None
+        function = self.names.function(expression)
+        if not steps or not isinstance(store, ast.arg) or isinstance(function, ast.Lambda | None):
+            return [expression]
+        calls = self.session.calls_of(function) if store in self.names.parameters(function) else None
+        if not calls:
+            return [expression]
+        index = self.names.parameters(function).index(store)
+        arguments = [argument(call, index, store.arg) for call in calls]
+        if None in arguments:
+            return [expression]
+        return [found for each in arguments if each is not None for found in self.given(each, steps - 1)]
+
+    def host(self, url: ast.expr) -> str:
+        """The host of an address, also where only its beginning is known; empty where that cannot be told."""
+        value = self.names.value(url)
+        resolved = self.names.resolve(url)
+        if isinstance(resolved, ast.JoinedStr) and not isinstance(value, str):
+            first = self.names.value(resolved.values[0]) if resolved.values else UNKNOWN
+            value = first if isinstance(first, str) and _WITH_HOST.match(first) else UNKNOWN
+        try:
+            return urlsplit(value).hostname or "" if isinstance(value, str) else ""
+        except ValueError:
+            return ""
 
     def address(self, call: ast.Call) -> ast.expr | None:
         """The address that a call connects to."""
@@ -415,7 +465,8 @@ class Recogniser(ABC):
                 function, expression = built
                 steps.append(function)
                 continue
-            binding = self.names.binding(expression) if isinstance(expression, ast.Name) else None
+            is_variable = expression is not None and self.names.is_variable(expression)
+            binding = self.names.binding(expression) if expression is not None and is_variable else None
             if binding is None or expression is None:
                 return expression
             changed = self.names.mutated(binding)
@@ -458,7 +509,7 @@ class Recogniser(ABC):
             self.obstacle(call, f"{self.source.segment(body)[:50]} is no message that is written out here")
             return
         fields = self.fields(display, "")
-        built = isinstance(body, ast.Name) and self.build_steps(body, call, fields, steps)
+        built = self.names.is_variable(body) and self.build_steps(body, call, fields, steps)
         if fields is None or built is None:
             self.obstacle(call, "the message that is sent is built in a way that is not understood")
             return
@@ -495,7 +546,7 @@ class Recogniser(ABC):
         return result
 
     def build_steps(
-        self, body: ast.Name, call: ast.Call, fields: dict[str, ast.expr], steps: list[ast.stmt]
+        self, body: ast.expr, call: ast.Call, fields: dict[str, ast.expr], steps: list[ast.stmt]
     ) -> bool | None:
         """Take in ``message["key"] = value`` between the assignment and the call; None when that is not straight."""
         binding = self.names.binding(body)
@@ -565,8 +616,21 @@ class Recogniser(ABC):
             if id(node) not in seen:
                 seen.add(id(node))
                 self.follow_frame(node, frames, pending)
+        for parameter, function in self.frame_parameters.items():
+            self.check_other_frames(parameter, function, seen)
         if not self.session.parsed:
             self.obstacle(connection.call, "the place that reads the messages is not in sight")
+
+    def check_other_frames(self, parameter: ast.arg, function: Function, frames: set[int]) -> None:
+        """A function that takes received frames takes nothing else: a recorded one would be read as a new one."""
+        calls = None if isinstance(function, ast.Lambda) else self.session.calls_of(function)
+        parameters = self.names.parameters(function)
+        if calls is None or parameter not in parameters:
+            return
+        for call in calls:
+            given = argument(call, parameters.index(parameter), parameter.arg)
+            if given is not None and id(given) not in frames:
+                self.obstacle(given, "a function that takes received frames is given something else, too")
 
     def take_frame(self, binding: Binding | None, frames: set[Binding], pending: list[ast.expr]) -> None:
         if binding is not None and binding not in frames:
@@ -595,6 +659,8 @@ class Recogniser(ABC):
                 function = self.names.definition(parent.func)
                 parameter = argument_of(self.names, parent, function, node) if function else None
                 if parameter is not None:
+                    assert function is not None
+                    self.frame_parameters[parameter] = function
                     self.take_frame(self.names.parameter_binding(parameter), frames, pending)
                 elif isinstance(parent.func, ast.Name) and parent.func.id == "print":
                     self.session.shown.append(node)

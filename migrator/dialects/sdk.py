@@ -177,7 +177,7 @@ def other_service(path: str) -> str:
 
 def recognise(source: Source) -> SdkProgram | None:
     """The facts of a source that uses something of the SDKs that the drop-in takes the place of; else None."""
-    program = SdkProgram(source, Names(source.tree))
+    program = SdkProgram(source, Names.of(source))
     program.imported = list(_imported(program))
     program.texts = [node for node in named_modules(source.nodes) if _DOTTED.fullmatch(str(node.value))]
     for text in program.texts:

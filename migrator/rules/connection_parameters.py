@@ -10,6 +10,7 @@ from typing import Any
 from migrator.analysis.names import UNKNOWN
 from migrator.rules import audio, endpoint
 from migrator.rules.code import awaited, insert_line, is_text, keyword_removal, literal, visible, written
+from migrator.rules.leftovers import is_seen_outside
 from migrator.rules.rule import Note, Obstacle, Plan, Proposal, Removal, Rule, Session
 from shim.protocol.mapping.languages import choose, model_named
 from shim.protocol.mapping.parameters import DEFAULT_SAMPLE_RATE, PARAMETERS, Treatment, query_parameters
@@ -184,7 +185,8 @@ def _handshake(session: Session, plan: Plan) -> Iterator[Proposal]:
                     return
     if on_open is not None and keyword is not None and not isinstance(on_open, ast.Lambda):
         rest = [s for s in on_open.body if id(s) not in removed and not isinstance(s, ast.Pass | ast.Global)]
-        is_imported = on_open.name in plan.options.used_outside
+        defined = names.lookup(on_open, on_open.name)
+        is_imported = defined is not None and is_seen_outside(names, defined)
         is_empty = all(is_text(statement) for statement in rest) and _only_use(session, on_open, keyword)
         if is_empty and not is_imported:
             yield keyword_removal(source, connection.call, keyword, reason)

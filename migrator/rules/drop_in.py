@@ -87,6 +87,20 @@ def _redirected(source: Source, library: Library) -> Iterator[Change]:
         yield statements_instead(source, statement, lines, reason)
 
 
+def is_used(tree: ast.Module) -> bool:
+    """Whether a source uses the drop-ins already."""
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.ImportFrom)
+            and node.level == 0
+            and (node.module or "").split(".")[0] == "shim"
+        ):
+            return True
+        if isinstance(node, ast.Import) and any(alias.name.split(".")[0] == "shim" for alias in node.names):
+            return True
+    return False
+
+
 def taken_out(source: Source) -> Iterator[Change]:
     """The imports of the drop-ins as they were, for a program that is to be rewritten after all."""
     reason = "the rewritten program needs no drop-in"

@@ -19,20 +19,41 @@ Import = ast.Import | ast.ImportFrom
 def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
     """Sorted in where the imports are sorted, else behind the last one of their kind."""
     yield from _unused(session, plan)
-    yield from missing(session.source, session.names, [n for n in plan.needs if not _is_written(plan, n)])
+    needs = [need for need in plan.needs if not _is_written(plan, need)]
+    users = {need: _users(session, plan, need) for need in needs}
+    for module in dict.fromkeys(user for all_users in users.values() for user in all_users):
+        mine = [need for need, all_users in users.items() if module in all_users]
+        yield from missing(session.source, session.names, mine, module)
 
 
-def missing(source: Source, names: Names, needs: Iterable[Need]) -> Iterator[Proposal]:
-    """The imports that a source does not have yet."""
+def missing(
+    source: Source, names: Names, needs: Iterable[Need], module: ast.Module | None = None
+) -> Iterator[Proposal]:
+    """The imports that a file does not have yet.
+
+    Args:
+        module: which file of a joined source; None for the first.
+    """
+    module = module or source.tree
     for need in sorted(set(needs), key=lambda need: (need.name != "", need.module)):
-        binding = names.lookup(source.tree, need.bound)
+        binding = names.lookup(module, need.bound)
         stores = list(binding.stores) if binding else []
         if any(_is_import(names, store, need) for store in stores):
             continue
         if stores:
             yield Obstacle(1, f"the name {need.bound} means something else in this file")
             continue
-        yield _inserted(source, need)
+        yield _inserted(source, module, need)
+
+
+def _users(session: Session, plan: Plan, need: Need) -> list[ast.Module]:
+    """The files with new code that uses an import."""
+    users = [
+        session.source.module_at(change.start)
+        for change in plan.changes
+        if re.search(rf"(?<![\w.]){re.escape(need.bound)}(?!\w)", change.text)
+    ]
+    return list(dict.fromkeys(users)) or [session.source.tree]
 
 
 def _is_written(plan: Plan, need: Need) -> bool:
@@ -65,8 +86,11 @@ def _unused(session: Session, plan: Plan) -> Iterator[Proposal]:
         is_unused = all(plan.is_removed(load) for load in binding.loads) and not is_mentioned(
             plan, binding.name
         )
-        if is_unused and not plan.is_removed(names.parents[aliases[0]]):
-            unused += aliases
+        if not is_unused or plan.is_removed(names.parents[aliases[0]]):
+            continue
+        if not any(session.source.line_of(change.start) == aliases[0].lineno for change in plan.changes):
+            unused += aliases  # else it has another name now
+    unused += _unused_of_other_files(session, plan)
     for statement in dict.fromkeys(names.parents[alias] for alias in unused):
         assert isinstance(statement, Import)
         yield from without_aliases(session, statement, unused, "nothing uses it any more")
@@ -89,6 +113,20 @@ def without_aliases(
             yield _without_alias(source, statement, alias, start, end, reason)
 
 
+def _unused_of_other_files(session: Session, plan: Plan) -> Iterator[ast.alias]:
+    """Imports of names of other files in sight whose every use went."""
+    names = session.names
+    for binding in names.bindings():
+        for alias in binding.imports:
+            loads = [load for load in binding.loads if names.module(load) is names.module(alias)]
+            if (
+                loads
+                and all(plan.is_removed(load) for load in loads)
+                and not is_mentioned(plan, binding.name)
+            ):
+                yield alias
+
+
 def _without_alias(
     source: Source, statement: Import, alias: ast.alias, start: int, end: int, reason: str
 ) -> Change:
@@ -97,12 +135,12 @@ def _without_alias(
     return item_removal(source, start, end, reason)
 
 
-def _inserted(source: Source, need: Need) -> Change:
+def _inserted(source: Source, module: ast.Module, need: Need) -> Change:
     text = f"from {need.module} import {need.name}" if need.name else f"import {need.module}"
     reason = "the new code uses it"
-    group = _group(source, need.module.split(".")[0] in sys.stdlib_module_names)
+    group = _group(module, need.module.split(".")[0] in sys.stdlib_module_names)
     if not group:
-        body = source.tree.body
+        body = [node for node in module.body if isinstance(node, ast.stmt)]
         first = body[1] if is_text(body[0]) and len(body) > 1 else body[0]
         return insert_line(source, first, text + "\n", reason)
     if need.module.split(".")[0] in sys.stdlib_module_names and not any(map(_is_standard, group)):
@@ -132,11 +170,11 @@ def _key(statement: Import) -> str:
     return statement.names[0].name if isinstance(statement, ast.Import) else statement.module or ""
 
 
-def _group(source: Source, is_standard: bool) -> list[Import]:
+def _group(module: ast.Module, is_standard: bool) -> list[Import]:
     """The first run of import lines that holds modules of the standard library, or none of them; else the first one."""
     groups: list[list[Import]] = []
     last = -1
-    for statement in source.tree.body:
+    for statement in module.body:
         if not isinstance(statement, Import) or (
             isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
         ):

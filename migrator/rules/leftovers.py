@@ -60,7 +60,7 @@ def _is_unused(session: Session, plan: Plan, binding: Binding, gone: set[ast.AST
     names = session.names
     if not binding.loads or not binding.stores or is_mentioned(plan, binding.name):
         return False
-    if is_seen_outside(plan, binding):
+    if is_seen_outside(plan.session.names, binding):
         return False
     for store in binding.stores:
         parent = names.parents[store]
@@ -76,16 +76,22 @@ def _is_unused(session: Session, plan: Plan, binding: Binding, gone: set[ast.AST
     return all(load in gone or plan.is_removed(load) for load in binding.loads)
 
 
-def is_seen_outside(plan: Plan, binding: Binding) -> bool:
-    """Whether another file may use a name: the module's own names, where it is imported or ``__all__`` has them."""
+def is_seen_outside(names: Names, binding: Binding) -> bool:
+    """Whether another file may use a module's own name: one that is out of sight, whoever reads ``__all__``, or one that
+    imports it to pass it on."""
     if not isinstance(binding.scope, ast.Module):
         return False
-    return binding.name in plan.options.used_outside or is_exported(plan.session.names, binding.name)
+    readers = {names.module(load) for load in binding.loads}
+    return (
+        bool(names.users_elsewhere(binding))
+        or _is_exported(names, binding.scope, binding.name)
+        or any(names.module(alias) not in readers for alias in binding.imports)
+    )
 
 
-def is_exported(names: Names, name: str) -> bool:
+def _is_exported(names: Names, module: ast.Module, name: str) -> bool:
     """Whether ``__all__`` names it."""
-    exported = names.lookup(names.tree, "__all__")
+    exported = names.lookup(module, "__all__")
     return any(
         isinstance(node, ast.Constant) and node.value == name
         for store in (exported.stores if exported else [])
@@ -104,7 +110,7 @@ def _entries(session: Session, plan: Plan, binding: Binding, gone: set[ast.AST])
     """Entries of a dict that only StartRecognition read."""
     names, source = session.names, session.source
     value = names.stored_value(binding.stores[0]) if len(binding.stores) == 1 else None
-    if not isinstance(value, ast.Dict) or not binding.loads or is_seen_outside(plan, binding):
+    if not isinstance(value, ast.Dict) or not binding.loads or is_seen_outside(plan.session.names, binding):
         return
     uses: dict[str, list[ast.expr]] = {}
     for load in binding.loads:

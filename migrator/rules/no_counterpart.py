@@ -62,7 +62,7 @@ def is_counter(session: Session, binding: Binding) -> bool:
     """Whether a variable does nothing but count audio messages for ``last_seq_no``."""
     names = session.names
     inside = [node for end in session.ends for node in ast.walk(end.fields.get("last_seq_no", end.display))]
-    if not any(node in binding.loads for node in inside):
+    if not any(node in binding.loads for node in inside) or names.users_elsewhere(binding):
         return False
     return all(load in inside or _feeds_itself(session, binding, load) for load in binding.loads) and all(
         isinstance(names.statement(store), ast.Assign | ast.AugAssign | ast.AnnAssign)

@@ -26,7 +26,7 @@ _ASKS_FOR_KEY = re.compile(
     r"\b(?:add|change|copy|enter|fill|insert|paste|put|replace|set|substitute|your)\b.*\b(?:key|token)\b",
     re.IGNORECASE,
 )
-_SHOWING = frozenset(
+SHOWING = frozenset(
     {
         "print",
         "debug",
@@ -42,6 +42,8 @@ _SHOWING = frozenset(
         "fail",
     }
 )
+"""Functions that show a text to a person."""
+
 _WORDS = {
     "Speechmatics": "AssemblyAI",
     "StartRecognition": "the connection parameters",
@@ -74,7 +76,10 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
                     replaced.add(token)
                     yield _without(source, token)
     spans = shown(session)
+    changed = {source.module_at(change.start) for change in plan.changes}
     for token in source.tokens:
+        if source.module_at(token.start) not in changed:
+            continue
         # A text without a space may be a word of somebody's protocol, also where it is printed.
         is_prose = token.is_comment or (re.search(r"\s", token.text) and is_inside(token, spans))
         if is_prose and token not in replaced:
@@ -110,7 +115,7 @@ def shown(session: Session) -> list[tuple[int, int]]:
             case ast.Call(
                 func=ast.Name(id=name) | ast.Attribute(attr=name), args=arguments, keywords=keywords
             ):
-                if name in _SHOWING:
+                if name in SHOWING:
                     nodes += [
                         argument
                         for argument in arguments

@@ -46,7 +46,7 @@ def propose_client(session: Session, plan: Plan) -> Iterator[Proposal]:
         return
     settings = session.names.binding(client.made.args[0]) if client.made.args else None
     for binding in (client.binding, settings):
-        if binding is not None and is_seen_outside(plan, binding):
+        if binding is not None and is_seen_outside(plan.session.names, binding):
             yield Obstacle(client.made.lineno, f"another file may use {binding.name}")
     kind = "AsyncStreamingClient" if client.is_async else "StreamingClient"
     yield Need(STREAMING, kind)
@@ -160,7 +160,7 @@ def _replaced(session: Session, plan: Plan, client: Client) -> Iterator[Proposal
             continue
         target = statement.targets[0] if isinstance(statement, ast.Assign) else None
         binding = names.binding(target) if isinstance(target, ast.Name) else None
-        if binding is None or len(binding.loads) != 1 or is_seen_outside(plan, binding):
+        if binding is None or len(binding.loads) != 1 or is_seen_outside(plan.session.names, binding):
             yield Obstacle(call.lineno, "the configuration is also used elsewhere")
         elif call is client.audio.call:
             yield Removal(statement, "what is said of the audio is among the parameters")

@@ -51,7 +51,7 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
             yield Obstacle(handler.registration.lineno, f"{handler.kind} has no counterpart here: {what}")
         elif functions.count(handler.function) > 1:
             yield Obstacle(handler.registration.lineno, "one handler takes several kinds of messages")
-        elif getattr(handler.function, "name", "") in plan.options.used_outside:
+        elif session.names.users_elsewhere_of(handler.function):
             yield Obstacle(handler.registration.lineno, "another file may call the handler")
         elif (way_out := _way_out(session, handler)) is not None:
             yield way_out

@@ -31,7 +31,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "import captions\nprint(captions.MAX_DELAY)",
         "from .. import captions as c\nprint(c.MAX_DELAY)",
         "from .. import (\n    other,\n    captions,\n)\nprint(captions.MAX_DELAY)",
-        "import captions\nprint(getattr(captions, NAME))",
+        "import captions\nprint(captions.MAX_DELAY, getattr(captions.main, NAME))",
         "from captions import *\nprint(MAX_DELAY)",
         "from captions import (\n    MAX_DELAY,\n)",
         "def late():\n    from captions import MAX_DELAY",
@@ -44,6 +44,16 @@ def test_a_name_that_another_file_may_use_stays(project: Path, text: str) -> Non
     written = (project / "captions.py").read_text()
     assert "MAX_DELAY = 2.0" in written
     assert "streaming.eu.assemblyai.com" in written
+
+
+@pytest.mark.parametrize("made_up", ["getattr(captions, NAME)", "vars(captions)", "captions.__dict__"])
+def test_a_module_whose_names_another_file_makes_up_keeps_them_all(project: Path, made_up: str) -> None:
+    before = (project / "captions.py").read_text()
+    (project / "tools" / "other.py").write_text(f"import captions\nprint({made_up})\n")
+    assert main(["--write", "captions.py"]) == 0
+    assert (project / "captions.py").read_text() == before.replace(
+        "import websocket", "from shim import websocket"
+    )
 
 
 @pytest.mark.parametrize(

@@ -253,7 +253,7 @@ def parse_additional_vocab(additional_vocab_filepath: str) -> list[Any]:
         SystemExit: the file is no JSON list.
         OSError: it cannot be read.
     """
-    return _json_list(additional_vocab_filepath, "additional vocab")
+    return _json_list(additional_vocab_filepath, "additional vocab", "objects/strings")
 
 
 def parse_word_replacements(replacement_words_filepath: str) -> list[Any]:
@@ -263,22 +263,22 @@ def parse_word_replacements(replacement_words_filepath: str) -> list[Any]:
         SystemExit: the file is no JSON list of objects with ``from`` and ``to``.
         OSError: it cannot be read.
     """
-    replacements = _json_list(replacement_words_filepath, "word replacements")
+    replacements = _json_list(replacement_words_filepath, "word replacements", "objects")
     if not all("from" in item and "to" in item for item in replacements):
         raise SystemExit(f"{replacement_words_filepath}: word replacements need the keys 'from' and 'to'.")
     return replacements
 
 
-def _json_list(path: str, what: str) -> list[Any]:
+def _json_list(path: str, what: str, items: str) -> list[Any]:
     try:
-        items = json.loads(Path(path).read_text("utf-8"))
+        found = json.loads(Path(path).read_text("utf-8"))
     except json.JSONDecodeError as error:
-        raise SystemExit(f"{path}, for {what}, is not valid json: {error}") from error
-    if not isinstance(items, list):
-        raise SystemExit(f"{path}: {what} should be a list.")
-    if not items:
-        LOGGER.warning("%s, for %s, is an empty list.", path, what)
-    return items
+        raise SystemExit(f"{what.capitalize()} at: {path} is not valid json.") from error
+    if not isinstance(found, list):
+        raise SystemExit(f"{what.capitalize()} file at: {path} should be a list of {items}.")
+    if not found:
+        LOGGER.warning("Provided %s at: %s is an empty list.", what, path)
+    return found
 
 
 def get_log_level(verbosity: int) -> int:

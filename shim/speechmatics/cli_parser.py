@@ -65,13 +65,15 @@ def additional_vocab_item(to_parse: str) -> str | dict[str, Any]:
     Raises:
         argparse.ArgumentTypeError: it is something else.
     """
-    content, _, sounds = str(to_parse).partition(":")
+    content, colon, sounds = str(to_parse).partition(":")
     if ":" in sounds:
         raise argparse.ArgumentTypeError(f"an additional word has at most one colon, unlike {to_parse}")
     if not content:
         raise argparse.ArgumentTypeError(f"there is no word in {to_parse}")
     sounds_like = [sound for sound in sounds.split(",") if sound]
-    return {"content": content, "sounds_like": sounds_like} if sounds_like else content
+    if not colon:
+        return content
+    return {"content": content, "sounds_like": sounds_like} if sounds_like else {"content": content}
 
 
 def _option(*names: str, **options: Any) -> tuple[tuple[str, ...], dict[str, Any]]:

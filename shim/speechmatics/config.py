@@ -14,18 +14,18 @@ def read_config_from_home(profile: str = "default") -> dict[str, Any] | None:
     """What the file says for a profile: ``auth_token``, ``generate_temp_token``, ``realtime_url``, ``batch_url``.
 
     Returns:
-        None without a file.
+        None without a file; empty where the file has no profile ``default``.
 
     Raises:
-        SystemExit: the file has no such profile.
+        SystemExit: the file has no profile of another name.
         ValueError: the file is no TOML.
     """
     if not CONFIG_PATH.exists():
         return None
     profiles = read_profiles(CONFIG_PATH)
-    if profile not in profiles:
+    if profile not in profiles and profile != "default":
         raise SystemExit(f"{CONFIG_PATH} has no profile {profile!r}.")
-    found: dict[str, Any] = profiles[profile]
+    found: dict[str, Any] = profiles.get(profile, {})
     return found
 
 

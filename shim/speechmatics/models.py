@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any, Dict, List, Literal, Optional  # noqa: UP035
 
 from shim.settings import current
-from shim.speechmatics.config import CONFIG_PATH, read_config_from_home, read_profiles
+from shim.speechmatics.config import CONFIG_PATH, read_config_from_home
 from shim.speechmatics.constants import BATCH_SELF_SERVICE_URL, RT_SELF_SERVICE_URL
 
 __all__ = [
@@ -142,7 +142,7 @@ class ConnectionSettings:
         Raises:
             ValueError: there is no address at all.
         """
-        stored = _default_profile()
+        stored = read_config_from_home() or {}
         if not self.url:
             if _URL_KEYS[mode] not in stored:
                 raise ValueError(f"No URL provided or set in {CONFIG_PATH}")
@@ -159,7 +159,7 @@ class ConnectionSettings:
         Raises:
             ValueError: there is no key at all.
         """
-        stored = _default_profile()
+        stored = read_config_from_home() or {}
         url = stored.get(_URL_KEYS[mode], _DEFAULT_URLS[mode])
         if auth_token is not None:
             return ConnectionSettings(url, auth_token=auth_token, generate_temp_token=True)
@@ -174,14 +174,6 @@ class ConnectionSettings:
 
 _URL_KEYS = {UsageMode.RealTime: "realtime_url", UsageMode.Batch: "batch_url"}
 _DEFAULT_URLS = {UsageMode.RealTime: RT_SELF_SERVICE_URL, UsageMode.Batch: BATCH_SELF_SERVICE_URL}
-
-
-def _default_profile() -> dict[str, Any]:
-    """The default profile of the configuration file; empty without one, which is no reason for a program to exit."""
-    if not CONFIG_PATH.exists():
-        return {}
-    found: dict[str, Any] = read_profiles(CONFIG_PATH).get("default", {})
-    return found
 
 
 @dataclass

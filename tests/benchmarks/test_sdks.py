@@ -58,7 +58,7 @@ def measure(
         env={
             **os.environ,
             "PYTHONPATH": str(ROOT),
-            "SPEECHMATICS_RT_URL": f"{emulator.url}/v2" if package == "speechmatics.rt" else "",
+            "SPEECHMATICS_RT_URL": f"{emulator.url}/v2" if isinstance(emulator, SpeechmaticsEmulator) else "",
             "ASSEMBLYAI_API_KEY": KEY,
             "ASSEMBLYAI_STREAMING_URL": emulator.url,
         },
@@ -97,41 +97,37 @@ def scene() -> Scene:
     return Scene.load(ROOT / "fixtures" / "scenes" / "two-speakers.json")
 
 
-@pytest.fixture(scope="module")
-def original() -> Path:
-    python = ROOT / ".environments" / "speechmatics-rt-newest" / "bin" / "python"
-    if not python.exists():
-        pytest.skip("the environment speechmatics-rt-newest is missing; run scripts/test --install")
-    return python
+ENVIRONMENTS = {"speechmatics": "speechmatics-python", "speechmatics.rt": "speechmatics-rt-newest"}
 
 
-def test_what_a_stream_costs_with_speechmatics_rt_and_with_ours(
-    scene: Scene, original: Path, sent: Sent, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("package", ENVIRONMENTS)
+def test_what_a_stream_costs_with_an_sdk_and_with_ours(
+    scene: Scene, package: str, sent: Sent, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    original = ROOT / ".environments" / ENVIRONMENTS[package] / "bin" / "python"
+    if not original.exists():
+        pytest.skip(f"the environment {ENVIRONMENTS[package]} is missing; run scripts/test --install")
+    ours = f"shim.{package}"
     costs: dict[tuple[str, int], Cost] = {}
     for streams in (1, STREAMS):
         with SpeechmaticsEmulator(scene, keys={KEY}, quota=2 * STREAMS) as emulator:
-            costs["speechmatics.rt", streams] = measure(
-                original, "speechmatics.rt", emulator, scene, streams, sent
-            )
+            costs[package, streams] = measure(original, package, emulator, scene, streams, sent)
         with AssemblyAIEmulator(scene, keys={KEY}) as emulator:
-            costs["shim.speechmatics.rt", streams] = measure(
-                Path(sys.executable), "shim.speechmatics.rt", emulator, scene, streams, sent
-            )
+            costs[ours, streams] = measure(Path(sys.executable), ours, emulator, scene, streams, sent)
     with capsys.disabled():
         print(
-            "\n\nspeechmatics-rt and its drop-in: CPU a stream and second; from the service's partial to its handler"
+            f"\n\n{ENVIRONMENTS[package]} and its drop-in: CPU a stream and second; from the service's partial to its handler"
         )
-        for (package, streams), cost in costs.items():
-            beside = costs["speechmatics.rt", streams]
+        for (name, streams), cost in costs.items():
+            beside = costs[package, streams]
             delay = statistics.median(cost.delays)
             print(
-                f"  {package:22} {streams:3} streams   {cost.cpu * 1e3:6.2f} ms {cost.cpu / beside.cpu:5.2f} x   "
+                f"  {name:22} {streams:3} streams   {cost.cpu * 1e3:6.2f} ms {cost.cpu / beside.cpu:5.2f} x   "
                 f"median {delay * 1e3:6.2f} ms, {(delay - statistics.median(beside.delays)) * 1e3:+.2f} ms   "
                 f"({len(cost.delays)} partials)"
             )
     for streams in (1, STREAMS):
-        old, new = costs["speechmatics.rt", streams], costs["shim.speechmatics.rt", streams]
+        old, new = costs[package, streams], costs[ours, streams]
         assert len(new.delays) > 5
         # The drop-in is the client, the session server and the client of AssemblyAI in one.
         assert new.cpu < 3 * old.cpu

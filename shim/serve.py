@@ -13,7 +13,16 @@ from dataclasses import replace
 from typing import Any
 
 from shim.protocol.mapping.hosts import REGIONS
-from shim.settings import API_KEY_VARIABLE, REGION_VARIABLE, Settings, current
+from shim.settings import (
+    API_KEY_VARIABLE,
+    DEFAULT_CHANNELS,
+    MAX_CHANNELS_VARIABLE,
+    MOST_CHANNELS,
+    REGION_VARIABLE,
+    Settings,
+    current,
+    number_of_channels,
+)
 
 DEFAULT_ADDRESS = ("127.0.0.1", 9000)
 DEFAULT_SESSIONS = 50
@@ -44,6 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_SESSIONS,
         metavar="N",
         help="clients at a time; one more gets the Error quota_exceeded (default %(default)s)",
+    )
+    parser.add_argument(
+        "--max-channels",
+        type=_channels,
+        metavar="N",
+        help=f"channels of a session, each an AssemblyAI session of its own (default: {MAX_CHANNELS_VARIABLE}, or "
+        f"{DEFAULT_CHANNELS} as with Speechmatics; at most {MOST_CHANNELS})",
     )
     parser.add_argument(
         "--max-message-bytes",
@@ -107,7 +123,11 @@ async def _serve(arguments: argparse.Namespace, host: str, port: int) -> int:
     from shim.session import MESSAGE_BYTES, Limits
 
     def settings() -> Settings:
-        chosen = {"region": arguments.region, "speech_model": arguments.model}
+        chosen = {
+            "region": arguments.region,
+            "speech_model": arguments.model,
+            "max_channels": arguments.max_channels,
+        }
         return replace(current(), **{name: value for name, value in chosen.items() if value is not None})
 
     limits = Limits(
@@ -155,6 +175,13 @@ def _positive(text: str) -> int:
     if text.isascii() and text.isdigit() and int(text) > 0:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+
+
+def _channels(text: str) -> int:
+    try:
+        return number_of_channels(text)
+    except ValueError as mistake:
+        raise argparse.ArgumentTypeError(str(mistake)) from None
 
 
 def _seconds(text: str) -> float:

@@ -396,4 +396,5 @@ def _translator_options(settings: Settings) -> TranslatorOptions:
         region=cast("Region | None", settings.region),
         speech_model=settings.speech_model,
         session_id=str(uuid.uuid4()),
+        max_channels=settings.max_channels,
     )

@@ -185,7 +185,9 @@ def _channels(config: Mapping[str, Any], most: int) -> tuple[str, ...] | ErrorMa
         return error("invalid_config", f"{name} has the same name twice.")
     if len(labels) > most:
         return error(
-            "invalid_config", f"{name} has {len(labels)} names; a session has at most {most} channels."
+            "invalid_config",
+            f"{name} has {len(labels)} names; a session has at most {most} channels. "
+            "ASSEMBLYAI_MAX_CHANNELS or shim.configure(max_channels=...) may allow more.",
         )
     return labels
 

@@ -274,6 +274,8 @@ def test_an_address_that_others_reach_is_refused(address: str) -> None:
         ["--listen", "127.0.0.1:port"],
         ["--port", "70000"],
         ["--max-sessions", "0"],
+        ["--max-channels", "0"],
+        ["--max-channels", "101"],
         ["--idle-timeout", "never"],
         ["--region", "mars"],
     ],

@@ -343,6 +343,8 @@ CONFIG_KEYS = [
     "enable_partials",
     "conversation_config",
     "diarization",
+    "punctuation_overrides",
+    "transcript_filtering_config",
 ]
 CLIENT = st.one_of(
     st.text(max_size=20),
@@ -387,14 +389,25 @@ def check_order(messages: list[dict]) -> None:
             assert not text.endswith(" ")
 
 
+WISHES = [
+    {"enable_partials": True},
+    {"enable_partials": True, "diarization": "speaker", "max_delay": 1, "max_delay_mode": "fixed"},
+    {
+        "punctuation_overrides": {"permitted_marks": ["."]},
+        "transcript_filtering_config": {
+            "remove_disfluencies": True,
+            "replacements": [{"from": "/./", "to": "$&$&"}, {"from": "a", "to": ""}],
+        },
+    },
+]
+
+
 @settings(max_examples=300)
-@given(EVENTS, st.booleans())
-def test_nothing_that_anybody_sends_raises_and_the_order_is_always_legal(
-    make_session, begin, events, started
-):
+@given(EVENTS, st.none() | st.sampled_from(WISHES))
+def test_nothing_that_anybody_sends_raises_and_the_order_is_always_legal(make_session, begin, events, wishes):
     session = make_session()
-    if started:
-        session.run(enable_partials=True)
+    if wishes is not None:
+        session.run(**wishes)
     audio = 0
     for name, argument in events:
         audio += name == "audio"
@@ -439,16 +452,44 @@ def conversations(draw):
             "utterance": "",
             "type": "Turn",
         }
+        speaker = draw(st.sampled_from([None, "A", "B", "UNKNOWN"]))
         partials = draw(st.lists(st.integers(0, len(words)), max_size=3))
-        messages += [
-            {**common, "end_of_turn": False, "turn_is_formatted": draw(st.booleans()), "words": timed[:count]}
-            for count in sorted(partials)
-        ]
+        for count in sorted(partials):
+            shown = timed[:count]
+            if draw(st.booleans()):
+                # The Universal-3 models may revise any word of a partial, and its times.
+                shown = [
+                    {**word, "text": draw(GUESSES), "start": word["start"] - 40, "word_is_final": False}
+                    for word in shown
+                ]
+            partial = {"end_of_turn": False, "turn_is_formatted": draw(st.booleans()), "words": shown}
+            messages += [*draw(BESIDE), {**common, **partial}]
         kinds = draw(st.sampled_from([[True], [False, True], [False], [True, True]]))
+        if speaker:
+            timed = [{**word, "speaker": speaker} for word in timed]
+            common["speaker_label"] = speaker
         messages += [
             {**common, "end_of_turn": True, "turn_is_formatted": kind, "words": timed} for kind in kinds
         ]
+        messages += draw(BESIDE)
     return said, messages
+
+
+GUESSES = st.sampled_from(["yes", "guess", "no.", "..."])
+BESIDE = st.lists(
+    st.sampled_from(
+        [
+            {"type": "SpeechStarted", "timestamp": 100, "confidence": 0.9},
+            {"type": "SpeakerRevision", "revisions": [{"turn_order": 0, "speaker_label": "C", "words": []}]},
+            {"type": "Heartbeat", "total_audio_received_ms": 5000, "total_duration_ms": 5000},
+            {"type": "Silence", "start_ms": 0, "end_ms": 900},
+            {"type": "LLMGatewayResponse", "turn_order": 0, "transcript": "x", "data": {}},
+            {"type": "Weather", "words": [{"text": "rain"}]},
+        ]
+    ),
+    max_size=2,
+)
+"""Messages that change nothing."""
 
 
 @settings(max_examples=150)

@@ -191,25 +191,23 @@ def test_a_word_never_ends_before_it_starts() -> None:
     assert read.words == (Word("a", 500, 500, 1.0, True, None),)
 
 
-ODD = st.sampled_from(
-    [None, True, "", "A", 0, 7, -1, 0.5, 1.0, 1.5, -0.5, 10**20, 1e300, [], {}, ["x"], 2**53, 2**53 + 1]
-)
+ODD = [None, True, "", "A", 0, 7, -1, 0.5, 1.0, 1.5, -0.5, 10**20, 1e300, [], {}, ["x"], 2**53, 2**53 + 1]
 
 
-def nearly(message: dict[str, Any], **parts: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """Objects with all keys of a message but perhaps one, of which most have their usual values."""
-    usual = {key: st.just(value) | st.just(value) | ODD for key, value in message.items()}
-    whole = st.fixed_dictionaries({**usual, **parts}, optional={"mood": ODD})
-    left_out = st.sampled_from([*message, "nothing"])
-    return st.builds(
-        lambda made, name: {key: value for key, value in made.items() if key != name}, whole, left_out
-    )
+def nearly(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """A message with one key left out, or with one value that is perhaps wrong."""
+    without = [{key: value for key, value in message.items() if key != missing} for missing in message]
+    return without + [{**message, key: odd} for key in [*message, "mood"] for odd in ODD]
 
 
-NEARLY_TURNS = nearly(TURN, words=st.lists(nearly(TURN["words"][0]), max_size=3))
+NEARLY_TURNS = [
+    TURN,
+    *nearly(TURN),
+    *({**TURN, "words": [word, TURN["words"][1]]} for word in nearly(TURN["words"][0])),
+]
 
 
-@given(st.just(TURN) | NEARLY_TURNS)
-def test_a_turn_is_the_same_by_either_way_of_reading(message: dict[str, Any]) -> None:
-    text = json.dumps(message)
-    assert parse(text) == parse(text.encode()) == assemblyai.read(json.loads(text))
+def test_a_turn_is_the_same_by_either_way_of_reading() -> None:
+    for message in NEARLY_TURNS:
+        text = json.dumps(message)
+        assert parse(text) == parse(text.encode()) == assemblyai.read(json.loads(text)), message

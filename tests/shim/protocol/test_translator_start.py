@@ -252,6 +252,7 @@ def test_a_second_start_is_a_protocol_error(session):
 
 
 def test_a_slow_assemblyai_does_not_hold_up_recognition_started(session, begin):
+    assert START_SECONDS < 5  # after which speechmatics-rt gives up
     session.start()
     session.wait(START_SECONDS - 0.1)
     assert session.names() == []
@@ -323,11 +324,16 @@ def test_a_close_before_begin_is_an_error_even_when_it_is_clean(session):
     assert ended_with(session, "job_error", 4013)
 
 
-def test_max_delay_that_is_not_kept_is_said_once(session):
+def test_max_delay_that_is_not_kept_is_said_once(session, begin):
     session.start(max_delay=2)
     (info,) = session.messages()
     assert info["message"] == "Info"
     assert "max_delay" in info["reason"]
+    session.opened()
+    session.hear(begin)
+    session.messages()
+    session.say({"message": "SetRecognitionConfig", "transcription_config": {"max_delay": 3}})
+    assert session.messages() == []
 
 
 @pytest.mark.parametrize("config", [{}, {"max_delay": 2, "max_delay_mode": "fixed"}])

@@ -1,7 +1,8 @@
 """Whole projects, as they were and as ``migrate`` leaves them: installed, run and tested, before and after.
 
-``fixtures/projects/NAME/legacy`` is the project, ``migrated`` is what becomes of it. Each side has an environment that is
-made from its own files (``tests/environments/project-NAME-SIDE.txt``).
+``fixtures/projects/NAME/legacy`` is the project, ``migrated`` is what becomes of it: a copy of ``legacy`` after
+``migrate --write``. Each side has an environment that is made from its own files
+(``tests/environments/project-NAME-SIDE.txt``).
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import wave
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -38,9 +41,11 @@ KEY = "a-key-of-this-test"
 RECORDING = "RECORDING"
 CALL = "CALL"
 SAID = "SAID"
+NOT_OF_THE_PROJECT = shutil.ignore_patterns("build", "*.egg-info", "__pycache__")
+"""What installing and running leaves in a checkout."""
 
 Side = Literal["legacy", "migrated"]
-SIDES: tuple[Side, ...] = ("legacy",)
+SIDES: tuple[Side, ...] = ("legacy", "migrated")
 
 
 @dataclass(frozen=True)
@@ -90,9 +95,7 @@ def checkouts(
     made = {}
     for name, side in CASES:
         made[name, side] = folder / name / side
-        shutil.copytree(
-            PROJECTS / name / side, made[name, side], ignore=shutil.ignore_patterns("build", "*.egg-info")
-        )
+        shutil.copytree(PROJECTS / name / side, made[name, side], ignore=NOT_OF_THE_PROJECT)
     with wave.open(str(one_sentence.sound)) as sound:
         samples = np.frombuffer(sound.readframes(sound.getnframes()), "<i2")
     narrow = encode_mulaw(soxr.resample(samples, 16000, 8000).astype("<i2").tobytes())
@@ -176,3 +179,56 @@ def test_its_own_tests_pass(
     )
     assert done.returncode == 0, done.stdout
     assert "skipped" not in done.stdout
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_migrate_makes_of_it_what_is_expected(name: str, tmp_path: Path) -> None:
+    project = tmp_path / name
+    shutil.copytree(PROJECTS / name / "legacy", project, ignore=NOT_OF_THE_PROJECT)
+    for expected in (0, 0):  # the second run finds nothing to do
+        done = subprocess.run(
+            [sys.executable, "-m", "migrator", "--write", "."],
+            cwd=project,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == expected, done.stderr
+        assert contents(project) == contents(PROJECTS / name / "migrated"), done.stdout
+
+
+def contents(folder: Path) -> dict[str, str]:
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return {
+        str(path.relative_to(folder)): path.read_bytes().decode()
+        for path in files
+        if not NOT_OF_THE_PROJECT(str(path.parent), path.relative_to(folder).parts)
+    }
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_no_type_error_is_new(
+    checkouts: dict[tuple[str, str], Path], environment_python: Callable[[str], Path], name: str
+) -> None:
+    before, after = (
+        type_errors(checkouts[name, side], environment_python(f"project-{name}-{side}")) for side in SIDES
+    )
+    assert after - before == Counter()
+
+
+def type_errors(checkout: Path, python: Path) -> Counter[str]:
+    """What mypy says of a project, without the lines that it says it of."""
+    options = ["--ignore-missing-imports", "--check-untyped-defs", "--explicit-package-bases", "--no-pretty"]
+    paths = {"MYPYPATH": str(checkout / "src")} if (checkout / "src").is_dir() else {}
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, "--python-executable", python, "--cache-dir", ".types", "."],
+        cwd=checkout,
+        env={"PATH": os.environ["PATH"], **paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    lines = [line for line in done.stdout.splitlines() if ": error:" in line]
+    return Counter(re.sub(r":\d+(:\d+)?:", ":", line) for line in lines)

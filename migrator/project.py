@@ -286,6 +286,7 @@ class _Search:
     unread: list[tuple[str, str, _Folder]] = field(default_factory=list)
     unread_around: list[tuple[str, str, _Folder]] = field(default_factory=list)
     manifests: list[tuple[str, str, _Folder]] = field(default_factory=list)
+    documents: list[tuple[str, str, _Folder]] = field(default_factory=list)
     around: dict[str, Candidate] = field(default_factory=dict)
     scanned_around: int = 0
     scanned: int = 0
@@ -294,7 +295,9 @@ class _Search:
     errors: dict[str, str] = field(default_factory=dict)
 
     def candidates(self) -> Candidates:
-        if self.found:
+        if self.found or any(path.endswith(".ipynb") for path in self.around):
+            self.unread_around = self.documents
+            self._read_around()
             for path, name, folder in self.manifests:
                 self._take_around(path, name, folder)
         return Candidates(
@@ -405,7 +408,8 @@ class _Search:
             and entry.is_file(follow_symlinks=False)
             and not (self.excludes is not None and self._excluded(_join(folder.shown, entry.name)))
         ):
-            self.unread_around.append((entry.path, entry.name, folder))
+            files = self.documents if kind.follows_code else self.unread_around
+            files.append((entry.path, entry.name, folder))
 
     def _entered(self, entry: os.DirEntry[str], folder: _Folder) -> Iterator[_Folder]:
         """The folder of an entry, if it is to be looked into."""

@@ -278,6 +278,7 @@ class _BaseClient(EventEmitter):
         except TransportError as error:
             if not session.done.is_set():
                 self._logger.error("Receive loop error: %s", error)
+            await session.transport.close()
         finally:
             session.closed = True
             session.info.is_running = False

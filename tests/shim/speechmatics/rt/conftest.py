@@ -66,12 +66,16 @@ class Other:
         replies: what it says when a session begins; text as it is.
         at_the_end: what it says after EndOfStream; None: it stays silent and hears on.
         ends: whether it closes then.
+
+    Attributes:
+        gone: set when a connection has ended.
     """
 
     def __init__(self, replies: tuple[Any, ...], at_the_end: tuple[Any, ...] | None, ends: bool) -> None:
         self.replies, self.at_the_end, self.ends = replies, at_the_end, ends
         self.requests: list[websockets.sync.server.Request] = []
         self.received: list[Any] = []
+        self.gone = threading.Event()
         self.server = websockets.sync.server.serve(self.converse, "127.0.0.1", 0)
         self.thread = threading.Thread(target=self.server.serve_forever)
         self.thread.start()
@@ -79,6 +83,10 @@ class Other:
     def converse(self, connection: websockets.sync.server.ServerConnection) -> None:
         assert connection.request is not None
         self.requests.append(connection.request)
+        self.answer(connection)
+        self.gone.set()
+
+    def answer(self, connection: websockets.sync.server.ServerConnection) -> None:
         for data in connection:
             self.received.append(json.loads(data) if isinstance(data, str) else data)
             kind = self.received[-1]["message"] if isinstance(data, str) else "AddAudio"

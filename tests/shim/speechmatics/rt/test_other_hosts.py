@@ -108,6 +108,17 @@ def test_what_is_not_json_ends_the_session_but_not_the_program(other, listen, ga
         asyncio.run(one.send_audio(b"1"))
 
 
+def test_after_what_is_not_json_no_connection_stays_open(other):
+    server = other(STARTED, "not JSON", at_the_end=None, ends=False)
+
+    async def main():
+        one = AsyncClient(api_key=KEY, url=server.url)
+        await one.start_session()
+        assert await asyncio.to_thread(server.gone.wait, 30)
+
+    asyncio.run(main())
+
+
 def test_a_close_without_the_end_of_the_transcript_does_not_hang(other):
     run(other(at_the_end=()))
 

@@ -73,6 +73,7 @@ class Client:
         audio: what is said of the audio.
         stream: what it reads the audio from; None where the program sends it.
         chunk_size: how much it reads at once, in bytes.
+        awaited_read: the ``read`` of the stream's class, where it is a coroutine function.
         sends: calls that send audio.
         stops: calls that end the session, and wait for its end.
         closes: calls that only close it.
@@ -92,6 +93,7 @@ class Client:
     key: ast.expr | None = None
     stream: ast.expr | None = None
     chunk_size: int = 4096
+    awaited_read: ast.AsyncFunctionDef | None = None
     handlers: list[Handler] = field(default_factory=list)
     sends: list[ast.Call] = field(default_factory=list)
     stops: list[ast.Call] = field(default_factory=list)
@@ -384,24 +386,68 @@ def _audio(program: SdkProgram, client: Client) -> None:
     if not isinstance(program.names.statement(opened), ast.Expr):
         raise Unclear(opened, "what the session returns is used")
     client.stream = _arguments(opened).get("stream")
-    if client.stream is None or not (
-        program.is_file(client.stream) or (not client.is_async and _reads(program, client.stream))
-    ):
+    if client.stream is None or not (program.is_file(client.stream) or _reads(program, client)):
         raise Unclear(client.stream or opened, "where the audio comes from is out of sight")
     size = constant(program, keyword_value(client.audio.call, "chunk_size"))
     client.chunk_size = size if isinstance(size, int) else client.chunk_size
 
 
-def _reads(program: SdkProgram, stream: ast.expr) -> bool:
-    """Whether an object is of a class of this source whose ``read`` returns bytes each time."""
-    made = program.made(stream)
+def _reads(program: SdkProgram, client: Client) -> bool:
+    """Whether the stream is of a class of this source whose ``read`` returns bytes each time, and may be read as before.
+
+    A coroutine function that waits for nothing but time can be read without a loop as well. One that is none would stop
+    the loop while it waits, where the SDK gave it a thread.
+    """
+    assert client.stream is not None
+    made = program.made(client.stream)
     binding = program.names.binding(made.func) if isinstance(made, ast.Call) else None
     owner = binding.stores[0] if binding is not None and len(binding.stores) == 1 else None
     if not isinstance(owner, ast.ClassDef):
         return False
-    reads = [node for node in owner.body if isinstance(node, ast.FunctionDef) and node.name == "read"]
-    returns = [node for read in reads for node in ast.walk(read) if isinstance(node, ast.Return)]
+    reads = [
+        node
+        for node in owner.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == "read"
+    ]
+    if len(reads) != 1 or reads[0].decorator_list or not _returns_bytes(reads[0]):
+        return False
+    if isinstance(reads[0], ast.FunctionDef):
+        return not client.is_async
+    client.awaited_read = reads[0]
+    return client.is_async or (_only_sleeps(reads[0]) and not _is_awaited_elsewhere(program))
+
+
+def _returns_bytes(read: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    returns = [node for node in ast.walk(read) if isinstance(node, ast.Return)]
     return bool(returns) and all(
         node.value is not None and not (isinstance(node.value, ast.Constant) and node.value.value is None)
         for node in returns
     )
+
+
+def _only_sleeps(read: ast.AsyncFunctionDef) -> bool:
+    for node in ast.walk(read):
+        match node:
+            case ast.AsyncFor() | ast.AsyncWith() | ast.comprehension(is_async=1):
+                return False
+            case ast.Await() if sleep_of(node) is None:
+                return False
+    return True
+
+
+def sleep_of(node: ast.Await) -> ast.Call | None:
+    """The call in ``await asyncio.sleep(...)``; None for any other."""
+    match node.value:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="asyncio"), attr="sleep"), args=[_]) as call:
+            return call
+    return None
+
+
+def _is_awaited_elsewhere(program: SdkProgram) -> bool:
+    """Whether the source itself awaits a ``read`` of anything."""
+    binding = program.names.attributes.get("read")
+    for load in binding.loads if binding is not None else []:
+        call = program.names.parents[load]
+        if isinstance(call, ast.Call) and isinstance(program.names.parents[call], ast.Await):
+            return True
+    return False

@@ -7,10 +7,10 @@ import json
 from collections.abc import Generator, Iterator
 from typing import Any
 
-from migrator.analysis.names import UNKNOWN
+from migrator.analysis.names import UNKNOWN, keyword_value
 from migrator.analysis.source import Source
 from migrator.dialects.sdk_configuration import constant
-from migrator.dialects.sdk_session import Client, SdkSession
+from migrator.dialects.sdk_session import Client, SdkSession, sleep_of
 from migrator.edits import comments_above
 from migrator.rules import endpoint
 from migrator.rules.authorization import KEY_VARIABLE, key_source
@@ -265,8 +265,22 @@ def _streamed(session: Session, plan: Plan, client: Client, raised: list[str]) -
     if not isinstance(stream, ast.Name):
         name = plan.fresh("audio", "audio_source")
         first, reader = [f"{name} = {reader}"], name
-    chunks = f'iter(lambda: {reader}.read({client.chunk_size}), b"")'.replace('"', source.quote)
+    given = keyword_value(client.audio.call, "chunk_size")
+    size = written(session, given, client.chunk_size, statement) if given is not None else None
+    read = f"{reader}.read({size or client.chunk_size})"
+    chunks = f"iter(lambda: {read}, b{source.quote}{source.quote})"
     step = source.indent
+    if client.awaited_read is not None and client.is_async:
+        name = plan.fresh("chunks", "audio_chunks")
+        chunks = f"{name}()"
+        first += [
+            f"async def {name}():",
+            f"{step}while chunk := await {read}:",
+            f"{step}{step}yield chunk",
+            "",
+        ]
+    elif client.awaited_read is not None:
+        yield from _without_loop(source, client.awaited_read)
     streamed = f"framing.{frames}({chunks}, {_described(session, client, statement)})"
     lines = [
         *first,
@@ -279,7 +293,30 @@ def _streamed(session: Session, plan: Plan, client: Client, raised: list[str]) -
     ]
     yield Need("shim", "framing")
     reason = "the session with AssemblyAI: the last words come before disconnect() returns"
-    yield Change(source.start(statement), source.end(statement), f"\n{site}".join(lines), reason)
+    yield from _in_place_of(session, statement, lines, reason)
+
+
+def _in_place_of(session: Session, statement: ast.stmt, lines: list[str], reason: str) -> Iterator[Change]:
+    """Lines in place of a statement, with a blank one before a function."""
+    source = session.source
+    indentation = source.indentation(statement)
+    is_first = statement is session.names.block(statement)[0]
+    if lines[0].startswith("async def") and not is_first and source.line_text(statement.lineno - 1).strip():
+        line = source.line_start(source.line_of(comments_above(source, statement)))
+        yield Change(line, line, "\n", reason)
+    text = f"\n{indentation}".join(lines).replace(f"\n{indentation}\n", "\n\n")
+    yield Change(source.start(statement), source.end(statement), text, reason)
+
+
+def _without_loop(source: Source, read: ast.AsyncFunctionDef) -> Iterator[Proposal]:
+    """A coroutine function that only sleeps, as a function: the client reads in a thread of its own."""
+    reason = "the client of the assemblyai package reads without an event loop"
+    start = source.start(read)
+    yield Change(start, source.text.index("def", start), "", reason)
+    for node in ast.walk(read):
+        if isinstance(node, ast.Await) and (call := sleep_of(node)) is not None:
+            yield Change(source.start(node), source.end(call.func), "time.sleep", reason)
+            yield Need("time")
 
 
 def _wrapped(function: str, argument: str, indentation: str, step: str) -> list[str]:
@@ -354,11 +391,7 @@ def _sent(session: Session, plan: Plan, client: Client, errors: str, raised: lis
     ]
     yield Need("shim", "framing")
     reason = "the session with AssemblyAI"
-    text = f"\n{indentation}".join(lines).replace(f"\n{indentation}\n", "\n\n")
-    if source.line_text(start.lineno - 1).strip() and start is not block[0]:
-        line = source.line_start(source.line_of(comments_above(source, start)))
-        yield Change(line, line, "\n", reason)
-    yield Change(source.start(start), source.end(start), text, reason)
+    yield from _in_place_of(session, start, lines, reason)
     yield from _indented(source, between[0], between[-1])
     for call in client.sends:
         yield replace(source, call.func, f"{sender}.send", "frames of 50 ms, at the pace of speech")
@@ -387,7 +420,11 @@ def _indented(source: Source, first: ast.stmt, last: ast.stmt) -> Iterator[Propo
             yield Change(start, start, source.indent, "inside try")
 
 
-_STAYING = frozenset({"Exception", "BaseException", "KeyboardInterrupt"})
+_STAYING = frozenset({"Exception", "BaseException", "KeyboardInterrupt", "FileNotFoundError"})
+"""Exceptions that come from elsewhere, before and after."""
+
+_REPORTED = "TranscriptionError"
+"""What the SDKs raise when the service reports an error."""
 
 
 def _caught(session: Session, client: Client) -> Iterator[Proposal]:
@@ -396,23 +433,30 @@ def _caught(session: Session, client: Client) -> Iterator[Proposal]:
     source, names, program = session.source, session.names, session.program
     renamed = 0
     for clause in _clauses(session, client):
-        kind = clause.type
-        name = source.segment(kind).rpartition(".")[2] if kind is not None else "Exception"
-        if kind is None or name in _STAYING:
-            continue
-        is_status = name == "HTTPStatusError" and client.is_legacy
-        if not is_status and not program.path(kind).endswith(".TranscriptionError"):
-            yield Obstacle(
-                kind.lineno, f"{name} is caught, which the client of the assemblyai package does not raise"
-            )
+        kinds = (
+            clause.type.elts if isinstance(clause.type, ast.Tuple) else [clause.type] if clause.type else []
+        )
+        old = [kind for kind in kinds if program.path(kind).endswith(f".{_REPORTED}")]
+        refused = [k for k in kinds if client.is_legacy and source.segment(k).endswith("HTTPStatusError")]
+        others = [kind for kind in kinds if kind not in (*old, *refused)]
+        # Beside the one that every error is, the others of the SDK ask for nothing more.
+        others = [kind for kind in others if not (old and program.path(kind))]
+        for kind in others:
+            name = source.segment(kind)
+            if name not in _STAYING:
+                what = f"{name} is caught, which the client of the assemblyai package does not raise"
+                yield Obstacle(kind.lineno, what)
+        if not (old or refused) or clause.type is None:
             continue
         renamed += 1
         if renamed > 1:
-            yield Obstacle(kind.lineno, "two exceptions are told apart that are one now")
+            yield Obstacle(clause.lineno, "two exceptions are told apart that are one now")
         yield Need(STREAMING, "StreamingError")
-        yield replace(source, kind, "StreamingError", "what the client reports")
+        names_now = ["StreamingError", *(source.segment(kind) for kind in others)]
+        text = names_now[0] if len(names_now) == 1 else f"({', '.join(names_now)})"
+        yield replace(source, clause.type, text, "what the client reports")
         binding = names.lookup(clause.body[0], clause.name) if clause.name else None
-        for load in binding.loads if binding is not None and is_status else []:
+        for load in binding.loads if binding is not None and refused else []:
             yield from _status(session, load)
 
 

@@ -136,6 +136,17 @@ def test_the_program_of_the_table_below_is_rewritten() -> None:
         ({"audio": "aiofiles.open('speech.raw', 'rb')", "before": "import aiofiles"}, "out of sight"),
         ({"audio": "open('speech.raw', 'rb')", "before": "from gzip import open"}, "out of sight"),
         ({"audio": "make()", "before": "def make(): return open('x', 'rb')"}, "out of sight"),
+        (
+            {"audio": "Mic()", "before": "class Mic:\n    def read(self, n):\n        return None"},
+            "out of sight",
+        ),
+        (
+            {
+                "audio": "Mic()",
+                "before": "class Mic:\n    async def read(self, n):\n        return await queue.get()",
+            },
+            "out of sight",
+        ),
         ({"opened": "client.run_synchronously(audio, config, AudioSettings())"}, "container"),
         ({"opened": "client.run_synchronously(audio, config)"}, "left to the SDK"),
         (
@@ -212,6 +223,10 @@ def test_what_is_not_understood_whole_keeps_its_own_words_and_gets_the_drop_in(
         ({"event": '"RecognitionStarted"', "handler": 'print(message["id"])'}, "print(message.id)"),
         ({"event": '"Error"', "handler": 'print(message["reason"])'}, "print(message)"),
         ({"event": '"Warning"', "handler": 'print(message["reason"])'}, "print(message.warning)"),
+        (
+            {"audio": "Mic()", "before": "class Mic:\n    def read(self, n):\n        return b''"},
+            'framing.frames(iter(lambda: audio.read(4096), b""), encoding="pcm_s16le", sample_rate=16000)',
+        ),
         ({"config": 'language="de"'}, 'language_codes=["de"],'),
         ({"config": 'language="en", additional_vocab=["gnocchi"]'}, 'keyterms_prompt=["gnocchi"],'),
         ({"config": 'language="en", diarization="speaker"'}, "speaker_labels=True,"),

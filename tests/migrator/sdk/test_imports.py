@@ -9,10 +9,6 @@ from migrator.engine import migrate_source
 from migrator.options import Options
 from migrator.result import FileResult
 
-needs_rt = pytest.mark.skipif(
-    not sdk_names.is_module("speechmatics.rt"), reason="no drop-in for speechmatics-rt"
-)
-
 USE = "client = {}WebsocketClient(None)\n"
 DOTTED = USE.format("speechmatics.client.")
 
@@ -107,7 +103,6 @@ def test_the_imports_of_speechmatics_python_become_those_of_the_drop_in(
     assert (again.after, again.findings) == (result.after, ())
 
 
-@needs_rt
 @pytest.mark.parametrize(
     ("before", "after", "rest"),
     [

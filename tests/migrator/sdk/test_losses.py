@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from migrator.dialects import sdk_names
 from migrator.engine import migrate_source
 from migrator.options import Options
 
@@ -32,12 +31,6 @@ MODELS = (
 )
 KEY = (5, "authorization", "the key comes from the environment variable ASSEMBLYAI_API_KEY")
 FINALS = (7, "finals-are-turns", "a final comes when its turn has ended")
-
-
-NEEDS_ALL_MODELS = pytest.mark.skipif(
-    not sdk_names.provided("speechmatics.models.AudioEventsConfig"),
-    reason="the drop-in has no such class yet",
-)
 
 
 def found(**places: str) -> list[tuple[int, str, str]]:
@@ -90,12 +83,10 @@ def test_the_finding_about_the_key_says_where_the_old_one_comes_from(key: str, w
         pytest.param(
             'language="en", translation_config=RTTranslationConfig(target_languages=["de"])',
             "translat",
-            marks=NEEDS_ALL_MODELS,
         ),
         pytest.param(
             'language="en", audio_events_config=AudioEventsConfig(types=["music"])',
             "audio events",
-            marks=NEEDS_ALL_MODELS,
         ),
         (
             'language="en", additional_vocab=[{"content": "gnocchi", "sounds_like": ["nyohki"]}]',

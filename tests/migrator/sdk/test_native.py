@@ -279,6 +279,7 @@ def test_a_second_service_in_the_file_keeps_it_from_being_rewritten() -> None:
     assert b"assemblyai" not in result.after
 
 
+@pytest.mark.environment
 def test_the_assemblyai_package_has_every_name_and_parameter(
     environment_python: Callable[[str], Path],
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import wave
 from collections.abc import Callable, Iterator
@@ -17,11 +18,14 @@ import pytest
 from migrator.rehearsal.agreement import between, with_scene
 from migrator.rehearsal.transcript import Transcript, from_messages
 from shim.emulator.assemblyai import AssemblyAIEmulator
+from shim.emulator.journal import Journal
 from shim.emulator.scene import Scene
 from shim.emulator.speechmatics import SpeechmaticsEmulator
 from shim.emulator.stage import Stage
 from shim.emulator.tls import CertificateAuthority
 from shim.protocol.mapping.hosts import ASSEMBLYAI_HOSTS, SPEECHMATICS_HOSTS
+
+pytestmark = pytest.mark.environment
 
 ROOT = Path(__file__).parents[3]
 PROGRAMS = ROOT / "fixtures" / "programs"
@@ -29,6 +33,9 @@ ENVIRONMENTS = {"speechmatics-python": "speechmatics-python", "speechmatics-rt":
 FOLDERS = sorted(path.parent for kind in ENVIRONMENTS for path in PROGRAMS.glob(f"{kind}/*/native.py"))
 KEY = "a-key-of-this-test"
 SPEED = 4
+STAND_INS = ROOT / "tests/shim/speechmatics/rt/stand_ins"
+UNTIL_CTRL_C = {"until-ctrl-c"}
+"""Programs that listen until Ctrl-C. Before, it ended the session at once, and the last words with it."""
 
 
 @dataclass
@@ -58,21 +65,37 @@ def perform(script: Path, python: Path, folder: Path, scene: Scene, fault: str =
         places = dict.fromkeys(hosts, ("127.0.0.1", emulator.port))
         stage = Stage(places, ca_file=authority.ca_file, record_file=folder / "record.jsonl")
         variable = "ASSEMBLYAI_API_KEY" if is_native else "SPEECHMATICS_API_KEY"
-        variables = {**os.environ, "PYTHONPATH": str(ROOT) if is_native else "", variable: key}
-        done = subprocess.run(
+        packages = [str(STAND_INS), *([str(ROOT)] if is_native else [])]
+        variables = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(packages),
+            variable: key,
+        }
+        with subprocess.Popen(
             stage.command(program, python=python),
             cwd=folder,
             env=stage.environment(variables),
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=90,
-            check=False,
-        )
+        ) as process:
+            if script.parent.name in UNTIL_CTRL_C and not fault and key == KEY:
+                emulator.journal.wait_for(has_final, timeout=60)
+                process.send_signal(signal.SIGINT)
+            try:
+                output, errors = process.communicate(timeout=90)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                output, errors = process.communicate()
         sent = [frame.json for frame in emulator.journal.frames("sent") if frame.text]
     frames = [json.loads(line) for line in (folder / "record.jsonl").read_text(encoding="utf-8").splitlines()]
     heard = from_messages([json.loads(f["text"]) for f in frames if f["direction"] == "received"])
     last = str(sent[-1].get("type") or sent[-1].get("message")) if sent else ""
-    return Run(done.returncode, done.stdout, done.stderr, heard, last)
+    return Run(process.returncode, output, errors, heard, last)
+
+
+def has_final(journal: Journal) -> bool:
+    return any(frame.json.get("end_of_turn") for frame in journal.frames("sent") if frame.text)
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +117,13 @@ def stage_for(
 @pytest.fixture(scope="module")
 def runs(stage_for: Callable[..., Run]) -> Iterator[dict[Path, Run]]:
     """Every program before and after, several at a time: they mostly wait."""
-    scripts = [folder / name for folder in FOLDERS for name in ("legacy.py", "native.py")]
+    scripts = [folder / name for folder in FOLDERS for name in names(folder)]
     with ThreadPoolExecutor(6) as pool:
         yield dict(zip(scripts, pool.map(stage_for, scripts), strict=True))
+
+
+def names(folder: Path) -> list[str]:
+    return ["native.py"] if folder.name in UNTIL_CTRL_C else ["legacy.py", "native.py"]
 
 
 def ids(folder: Path) -> str:
@@ -104,11 +131,10 @@ def ids(folder: Path) -> str:
 
 
 EVERY = pytest.mark.parametrize("folder", FOLDERS, ids=ids)
-BOTH = pytest.mark.parametrize("name", ["legacy.py", "native.py"])
+COMPARED = [folder for folder in FOLDERS if folder.name not in UNTIL_CTRL_C]
 
 
-@EVERY
-@BOTH
+@pytest.mark.parametrize(("folder", "name"), [(folder, name) for folder in FOLDERS for name in names(folder)])
 def test_every_word_of_the_scene_comes_once(
     runs: dict[Path, Run], one_sentence: Scene, folder: Path, name: str
 ) -> None:
@@ -117,7 +143,7 @@ def test_every_word_of_the_scene_comes_once(
     assert (run.status, "Traceback" in run.errors) == (0, False), run.errors
 
 
-@EVERY
+@pytest.mark.parametrize("folder", COMPARED, ids=ids)
 def test_the_program_shows_the_same_before_and_after(runs: dict[Path, Run], folder: Path) -> None:
     before, after = runs[folder / "legacy.py"], runs[folder / "native.py"]
     assert between(before.transcript, after.transcript) == []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
+from pathlib import Path
 
 _PLAIN = (
     ast.Constant,
@@ -91,59 +93,48 @@ def functions(tree: ast.Module) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
         mine = kept
 
 
-def moved(text: str, nodes: list[ast.stmt], module: str, style: str) -> dict[str, str] | None:
-    """A program whose statements `nodes` stand in a module of their own; None where there are none to move.
+def divided(program: Path, pick: Callable[[ast.Module], list[ast.stmt]], style: str) -> dict[str, str] | None:
+    """A program whose picked statements stand in a module ``parts``; None where there are none to move.
 
     Args:
-        style: ``from`` imports the names, ``relative`` puts both into a package, ``module`` imports the module.
+        style: ``from`` imports the names, ``module`` imports the module.
     """
-    if not nodes:
+    text = program.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    nodes = pick(tree)
+    if not nodes or any(isinstance(node, ast.Try) for node in tree.body):
         return None
-    tree, lines = ast.parse(text), text.splitlines(keepends=True)
-    head = imports(tree, lines)
-    moving = "".join("".join(lines[node.lineno - 1 : node.end_lineno]) for node in nodes)
+    lines = text.splitlines(keepends=True)
     names = [getattr(node, "name", "") or node.targets[0].id for node in nodes]  # type: ignore[attr-defined]
     rest = list(lines)
     for node in nodes:
         for number in range(node.lineno - 1, node.end_lineno or node.lineno):
             rest[number] = ""
+    # Behind the imports; only lines below them go.
     last = max(node.end_lineno or 0 for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom))
-    main = "".join(rest)
-    if style == "module":
-        main = _qualified(main, names, module)
-        if main is None:
-            return None
-        line = f"import {module}\n"
-    else:
-        dot = "." if style == "relative" else ""
-        line = f"from {dot}{module} import {', '.join(names)}\n"
-    before = "".join(main.splitlines(keepends=True)[: _line(main, lines[last - 1], last)])
-    main = before + line + main[len(before) :]
-    files = {"main.py": main, f"{module}.py": head + "\n" + moving}
-    if style == "relative":
-        return {"__init__.py": "", **files} | {"__init__.py": ""}
-    return files
+    is_module = style == "module"
+    rest[last - 1] += "import parts\n" if is_module else f"from parts import {', '.join(names)}\n"
+    main = _qualified("".join(rest), names) if is_module else "".join(rest)
+    if main is None or min(node.lineno for node in nodes) < last:
+        return None
+    moving = "".join("".join(lines[node.lineno - 1 : node.end_lineno]) for node in nodes)
+    return {"main.py": main, "parts.py": imports(tree, lines) + "\n\n" + moving}
 
 
-def _line(text: str, line: str, guess: int) -> int:
-    found = [number for number, other in enumerate(text.splitlines(keepends=True), 1) if other == line]
-    return min(found, key=lambda number: abs(number - guess))
-
-
-def _qualified(text: str, names: list[str], module: str) -> str | None:
-    """A program with ``module.`` before every read of some names."""
+def _qualified(text: str, names: list[str]) -> str | None:
+    """A program with ``parts.`` before every read of some names; None where one is read in an f-string, where Python
+    before 3.12 does not say where it stands."""
     lines = text.splitlines(keepends=True)
     tree = ast.parse(text)
-    if any(isinstance(node, ast.JoinedStr) and names_in(node) & set(names) for node in ast.walk(tree)):
-        return None  # positions in f-strings are not reliable before Python 3.12
+    formatted = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+    if any(_names_in(node) & set(names) for node in formatted):
+        return None
     loads = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in names]
     for node in sorted(loads, key=lambda node: (node.lineno, node.col_offset), reverse=True):
         line = lines[node.lineno - 1].encode()
-        lines[node.lineno - 1] = (
-            line[: node.col_offset] + f"{module}.".encode() + line[node.col_offset :]
-        ).decode()
+        lines[node.lineno - 1] = (line[: node.col_offset] + b"parts." + line[node.col_offset :]).decode()
     return "".join(lines)
 
 
-def names_in(node: ast.AST) -> set[str]:
+def _names_in(node: ast.AST) -> set[str]:
     return {item.id for item in ast.walk(node) if isinstance(item, ast.Name)}

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from migrator.grouping import Group
@@ -34,18 +35,48 @@ def migrate_all(
         jobs: how many processes at most.
         advance: is called with the number of files that are done more.
     """
+    results: dict[int, list[FileResult]] = {}
     if jobs < 2 or len(groups) < 2 or sum(len(group.files) for group in groups) <= WORTH_PROCESSES:
-        alone = []
-        for group in groups:
-            alone += _migrate_one(migrate, options, group)
+        for index, group in enumerate(groups):
+            results[index] = _migrate_one(migrate, options, group)
             advance(len(group.files))
-        return alone
-    results = _in_processes(migrate, groups, options, min(jobs, len(groups)), advance)
+    else:
+        results = _in_processes(migrate, groups, options, min(jobs, len(groups)), advance)
     for index, group in enumerate(groups):
         if index not in results:
             # A parser written in C can take its process down. Alone, each file shows whether it was the one.
             results[index] = _one_by_one(migrate, group, options)
-    return [result for index in range(len(groups)) for result in results[index]]
+    return _settled(migrate, groups, [results[index] for index in range(len(groups))], options)
+
+
+def _settled(
+    migrate: Migrate, groups: Sequence[Group], results: Sequence[list[FileResult]], options: Options
+) -> list[FileResult]:
+    """One result for each file: groups that change the same further file are decided again, together."""
+    decided = list(zip(groups, results, strict=True))
+    while True:
+        changing: dict[str, int] = {}
+        for index, (_, mine) in enumerate(decided):
+            clash = next(
+                (changing[r.path] for r in mine if r.changed and changing.setdefault(r.path, index) != index),
+                None,
+            )
+            if clash is not None:
+                one, other = decided[clash][0], decided[index][0]
+                both = Group((*one.files, *other.files), one.tree, {**one.neighbours, **other.neighbours})
+                decided[clash] = (both, _migrate_one(migrate, options, both))
+                del decided[index]
+                break
+        else:
+            break
+    by_path: dict[str, FileResult] = {}
+    for result in (result for _, mine in decided for result in mine):
+        known = by_path.setdefault(result.path, result)
+        if known is not result:  # a further file that holds what prevents two rewrites, or is changed by one
+            first, second = (result, known) if result.changed else (known, result)
+            findings = tuple(sorted({*first.findings, *second.findings}))
+            by_path[result.path] = replace(first, findings=findings)
+    return list(by_path.values())
 
 
 def _one_by_one(migrate: Migrate, group: Group, options: Options) -> list[FileResult]:

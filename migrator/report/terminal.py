@@ -59,7 +59,7 @@ def summary(result: Result, occasion: Occasion) -> list[Line]:
     lines: list[Line] = []
     for file in result.files:
         if file.changed or file.status == "manual":
-            lines += [*_file(file, occasion.mode), Line()]
+            lines += [*_file(file, occasion.mode), *_with(file, result), Line()]
     for block in (_findings(result), _errors(result), _skipped(result)):
         if block:
             lines += [*block, Line()]
@@ -132,6 +132,17 @@ def _file(file: FileResult, mode: Mode) -> Iterator[Line]:
         for reason, numbers in edits_of_rule.items():
             where = ("lines " if len(numbers) > 1 else "line ") + ", ".join(map(str, numbers))
             yield Line(f"{where}: {reason}", indent=4, hang=4)
+
+
+def _with(file: FileResult, result: Result) -> Iterator[Line]:
+    """The files that belong to the connection of another one, and need no change for it."""
+    others = [
+        other.path
+        for other in result.files
+        if other.unit == file.path and other.touch_points and other.status == "unchanged"
+    ]
+    if others:
+        yield Line(f"with {', '.join(others)}, which can stay as they are", indent=2, hang=2)
 
 
 def _by_rule(edits: Iterable[Edit]) -> dict[str, dict[str, list[int]]]:

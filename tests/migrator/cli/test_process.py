@@ -140,6 +140,21 @@ def test_a_mistake_of_the_engine_is_named_without_the_users_text_and_the_others_
     assert {result.status for result in others} == {"native"}
 
 
+def change_the_settings(group, options):
+    names = b" ".join(file.source for file in group.files)
+    own = [FileResult(file.path, "native", file.source, file.source + b"!") for file in group.files]
+    return [*own, FileResult("settings.py", "native", b"", names)]
+
+
+@pytest.mark.parametrize("files", [2, 25], ids=["in one process", "in several"])
+def test_groups_that_change_the_same_further_file_are_decided_together(files):
+    candidates = [Candidate(f"{number}.py", b"%d" % number) for number in range(files)]
+    results = workers.migrate_all(change_the_settings, alone(candidates), Options(), jobs=2)
+    assert sorted(result.path for result in results) == sorted([*(c.path for c in candidates), "settings.py"])
+    [settings] = [result for result in results if result.path == "settings.py"]
+    assert settings.after == b" ".join(candidate.source for candidate in candidates)
+
+
 def test_a_few_files_need_no_other_process(monkeypatch):
     seen = []
 

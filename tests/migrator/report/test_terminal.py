@@ -153,3 +153,17 @@ def test_a_terminal_without_a_size_is_taken_for_80_columns(monkeypatch):
     terminal.fileno = lambda: 0
     monkeypatch.setattr(os, "get_terminal_size", lambda descriptor: os.terminal_size((0, 0)))
     assert max(map(len, shown([Line("word " * 40)], terminal).splitlines())) == 79
+
+
+def test_files_that_belong_to_a_connection_and_stay_are_named_with_it():
+    files = (
+        FileResult("client.py", "shim", b"a", b"b", touch_points=2),
+        FileResult("settings.py", "unchanged", touch_points=1, unit="client.py"),
+        FileResult("tests/test_client.py", "unchanged", touch_points=3, unit="client.py"),
+        FileResult("other.py", "unchanged", touch_points=3),
+    )
+    lines = [line.text for line in summary(Result(files, 4), PREVIEW)]
+    assert lines[:2] == [
+        "client.py: to run on the drop-in",
+        "with settings.py, tests/test_client.py, which can stay as they are",
+    ]

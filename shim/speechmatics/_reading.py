@@ -8,12 +8,15 @@ import queue
 import threading
 from typing import Any
 
+CLOSE_SECONDS = 1.0
+"""Real seconds that the end of a session waits at most for a read; those of sound devices are shorter."""
+
 
 class Reader:
     """Calls ``stream.read``: awaits a coroutine function, runs any other in one thread of its own.
 
     The thread is the same for every read, as sound devices want it, and a daemon: a read that waits for sound that never
-    comes holds up neither the end of a session nor that of the program.
+    comes does not hold up the end of the program.
 
     Args:
         stream: has ``read(size)``.
@@ -36,9 +39,14 @@ class Reader:
         self._requests.put((size, result))
         return await result
 
-    def close(self) -> None:
-        """Let the thread end after the read that it is in."""
-        self._requests.put(None)
+    async def close(self) -> None:
+        """Let the thread end after the read that it is in, and wait for it, for `CLOSE_SECONDS` at most.
+
+        A program closes its sound device afterwards, and PortAudio crashes when a thread is still reading from it.
+        """
+        if self._thread is not None:
+            self._requests.put(None)
+            await asyncio.to_thread(self._thread.join, CLOSE_SECONDS)
 
     def _work(self) -> None:
         while request := self._requests.get():

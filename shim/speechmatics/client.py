@@ -333,10 +333,10 @@ class WebsocketClient:
         except ForceEndSession:
             raise
         except BaseException:
-            sending.cancel()
             if self._local_url is not None and not receiving.done():
+                sending.cancel()
                 drain(self._local_url)
-                await asyncio.wait({receiving}, timeout=CLOSE_SECONDS)
+                await asyncio.wait({receiving, sending}, timeout=CLOSE_SECONDS)
             raise
         finally:
             sending.cancel()
@@ -360,6 +360,7 @@ class WebsocketClient:
         finally:
             for channel in channels:
                 channel.cancel()
+            await asyncio.gather(*channels, return_exceptions=True)
 
     async def _send_stream(
         self, websocket: ClientConnection, channel: str | None, stream: Any, size: int
@@ -378,7 +379,7 @@ class WebsocketClient:
                 self.seq_no[_SINGLE if channel is None else channel] += 1
                 await _send(websocket, self._audio(channel, chunk))
         finally:
-            reader.close()
+            await reader.close()
         await _send(websocket, self._end(channel))
 
     def _audio(self, channel: str | None, chunk: Any) -> Any:

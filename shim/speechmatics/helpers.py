@@ -65,7 +65,7 @@ async def read_in_chunks(stream: Any, chunk_size: int) -> AsyncIterator[Any]:
         while chunk := await reader.read(chunk_size):
             yield chunk
     finally:
-        reader.close()
+        await reader.close()
 
 
 def check_tasks_exceptions(tasks: Iterable[asyncio.Future[Any]]) -> None:

@@ -53,7 +53,7 @@ def plan(files: Sequence[File], outcome: Outcome) -> dict[str, list[Proposal]]:
             scope = outcome.below(file.folder)
             plans[file.path] = [
                 *_edited(file, items[file.path], needs.get(file.path, ()), scope),
-                *_not_understood(file, items[file.path]),
+                *_not_understood(file, items[file.path], scope),
             ]
     for file in files:
         if file.kind.name == "lock":
@@ -202,12 +202,14 @@ def _appended(text: Text, items: Sequence[Declared], new: Sequence[str]) -> Iter
         yield Note(1, f"{reason}: declare it here")
 
 
-def _not_understood(file: File, items: Sequence[Declared]) -> Iterator[Note]:
+def _not_understood(file: File, items: Sequence[Declared], scope: Outcome) -> Iterator[Proposal]:
     """Mentions that are no requirement in a known place."""
     text = file.text
     for match in MENTION.finditer(text.text):
         is_known = any(item.start <= match.start() < item.end and item.name in FOLLOWED for item in items)
-        if not file.is_comment(match.start()) and not is_known:
+        if match.group().startswith("[") and scope.uses_plugin:
+            yield Stays(text.line_of(match.start()))
+        elif not file.is_comment(match.start()) and not is_known:
             message = f"{match.group()} is named in a way that is not understood; see whether the code still needs it"
             yield Note(text.line_of(match.start()), message)
 

@@ -116,6 +116,15 @@ class Outcome:
         """Distributions that the code needs from now on, because it was migrated."""
         return frozenset(name for module in self.modules for name in module.needs)
 
+    @cached_property
+    def uses_plugin(self) -> bool:
+        """Whether some code uses Speechmatics by way of a framework, whose extra brings it."""
+        return any(
+            "speechmatics" in name.split(".")[1:] and not name.startswith("shim.")
+            for module in self.modules
+            for name in module.after.imports
+        )
+
     @property
     def unclear(self) -> str:
         """Why it is not known what the code imports; empty where it is."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+PLUGIN = b"from pipecat.services.speechmatics.stt import SpeechmaticsSTTService\n"
 SHIM = "speechmatics-to-assemblyai>=0.1"
 
 CHANGED = [
@@ -83,6 +84,11 @@ def test_a_second_run_changes_nothing(after, code, path, before, expected):
         ("raw", "requirements.txt", "# speechmatics-python was here\nnumpy\n"),
         ("raw", "requirements.txt", ""),
         ("untouched", "requirements.txt", "speechmatics-python\n"),
+        (
+            [("a.py", "manual", PLUGIN, PLUGIN)],
+            "requirements.txt",
+            "pipecat-ai[speechmatics,silero]>=0.1\n",
+        ),
         ("sdk", "constraints.txt", "speechmatics-python==5\n"),
         ("sdk", "pyproject.toml", '[project]\nname = "speechmatics-relay"\nkeywords = ["speechmatics"]\n'),
         ("sdk", "Dockerfile", "RUN pip install -r requirements.txt\nRUN pip install .\n"),

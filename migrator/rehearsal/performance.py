@@ -35,7 +35,7 @@ END_SECONDS = 20.0
 PAUSE_SECONDS = 0.3
 """Between the end of the sound and Ctrl-C: nobody reaches for the keyboard in the middle of a word."""
 
-HEARD_SECONDS = 5.0
+HEARD_SECONDS = 20.0
 """How long after that an emulator may take to speak of the last word; a slow machine is late with the sound."""
 
 

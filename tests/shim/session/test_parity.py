@@ -236,7 +236,7 @@ class TestOfTwoSpeakers:
 
     @pytest.fixture
     def heard(self, connected: Fixture, audio: bytes) -> Any:
-        one = connected()
+        one = connected(speed=5)
         one.start(
             enable_partials=True,
             diarization="speaker",

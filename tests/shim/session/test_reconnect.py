@@ -86,7 +86,12 @@ def test_the_text_comes_once_over_a_lost_connection(
 
 
 @pytest.mark.parametrize(
-    "faults", [("drop@4#1", "reset@3#2"), ("drop@5#1", "http:503#2", "refuse:too-many-sessions#3")]
+    "faults",
+    [
+        ("drop@4#1", "reset@3#2"),
+        ("drop@5#1", "http:503#2", "refuse:too-many-sessions#3"),
+        ("strict-pace:2", "drop@5#1", "http:503#2", "http:503#3"),
+    ],
 )
 def test_several_losses_and_refusals_in_a_row_lose_nothing(
     emulate: Fixture, serve: Fixture, client: Fixture, audio: bytes, scene: Scene, faults: tuple[str, ...]

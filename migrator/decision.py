@@ -127,7 +127,8 @@ class _Decision:
 
     def attempt(self) -> _Attempt:
         """The unit rewritten, with as many other files in sight as the questions of the rules need."""
-        parts = {file.place: file.candidate.source for file in self.unit.files if not _speaks(file)}
+        analysed = [file for file in self.unit.files if file is self.main or not _speaks(file)]
+        parts = {file.place: file.candidate.source for file in analysed}
         refused = {file.place for file in self.unit.files}
         while True:
             source = JoinedSource(self.tree, list(parts.items()))

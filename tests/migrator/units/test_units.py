@@ -419,3 +419,17 @@ def test_every_touch_point_is_accounted_for(migrate: Migrate) -> None:
     alone = {path: migrate({path: text})[path].touch_points for path, text in files.items()}
     assert {path: result.touch_points for path, result in project.results.items()} == alone
     assert sum(result.touch_points_left for result in project.results.values()) == alone["old.py"]
+
+
+def test_a_test_that_names_the_sdk_only_in_its_patches_follows_the_program(migrate: Migrate) -> None:
+    program = "import speechmatics.client\n\n\ndef make(settings):\n    return speechmatics.client.WebsocketClient(settings)\n"
+    patches = (
+        "from unittest import mock\n\nimport captions\n\n\n"
+        'def test_it():\n    with mock.patch("{}speechmatics.client.WebsocketClient") as made:\n'
+        "        assert captions.make(None) is made()\n"
+    )
+    project = migrate({"captions.py": program, "tests/test_captions.py": patches.format("")})
+    assert project.after["captions.py"] == program.replace(
+        "import speechmatics.client", "import shim.speechmatics as speechmatics"
+    )
+    assert project.after["tests/test_captions.py"] == patches.format("shim.")

@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run_loop(main: Coroutine[Any, Any, int]) -> int:
-    """With uvloop, of the extra ``fast``, where it is: a stream costs a fifth less."""
+    """With uvloop, of the extra ``fast``, where it is."""
     try:
         import uvloop
     except ImportError:

@@ -17,6 +17,7 @@ from migrator.analysis.scan import Kind, residue, touch_points
 from migrator.analysis.source import Source, SourceError
 from migrator.dialects import raw, sdk, sdk_session
 from migrator.dialects.plugins import PluginProgram
+from migrator.dialects.sdk import SdkProgram
 from migrator.dialects.session import Session
 from migrator.edits import Obstacle, OverlapError
 from migrator.membership import STEPS, File, Unit
@@ -318,6 +319,7 @@ class _Decision:
         """A file that uses an SDK; what belongs to it shares its fate."""
         file, program = self.main, self.main.program
         assert program is not None
+        program = self.bound_by_relatives(program)
         session = raw.recognise(file.source)
         attempt = None
         if self.options.to != "shim" and not program.obstacles:
@@ -355,6 +357,14 @@ class _Decision:
             findings = [(place, each) for place, all_said in said.items() for each in all_said]
             return {file.path: result, **self.left_alone(findings, but=file)}
         return {file.path: result, **self.the_others(said)}
+
+    def bound_by_relatives(self, program: SdkProgram) -> SdkProgram:
+        """A program that stays with the SDK where a file that belongs to it does: the two may hand each other objects."""
+        kept = next((file for file in self.unit.relatives if file.program and file.program.obstacles), None)
+        if kept is None or program.obstacles:
+            return program
+        message = f"{kept.path} belongs to it and has to stay with the SDK"
+        return replace(program, obstacles=[Obstacle(self.main.points[0].line, message)])
 
     def with_plugin(self, program: PluginProgram) -> dict[str, FileResult]:
         """A file that uses a framework's plugin: with AssemblyAI's where that loses nothing, else as it is."""

@@ -433,3 +433,19 @@ def test_a_test_that_names_the_sdk_only_in_its_patches_follows_the_program(migra
         "import speechmatics.client", "import shim.speechmatics as speechmatics"
     )
     assert project.after["tests/test_captions.py"] == patches.format("shim.")
+
+
+def test_what_belongs_to_a_program_that_stays_with_the_sdk_stays_too(migrate: Migrate) -> None:
+    program = (
+        "from speechmatics.rt import AsyncClient, SomethingNew\n\nfrom configuration import CONFIG\n\n\n"
+        "async def hear(sound):\n    async with AsyncClient() as client:\n"
+        "        await client.transcribe(sound, transcription_config=CONFIG, extra=SomethingNew())\n"
+    )
+    configuration = (
+        'from speechmatics.rt import TranscriptionConfig\n\nCONFIG = TranscriptionConfig(language="en")\n'
+    )
+    project = migrate({"program.py": program, "configuration.py": configuration})
+    assert project.after == {"program.py": program, "configuration.py": configuration}
+    assert project.statuses == {"program.py": "manual", "configuration.py": "manual"}
+    [finding] = project["configuration.py"].findings
+    assert "program.py belongs to it and has to stay with the SDK" in finding.message

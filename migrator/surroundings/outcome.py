@@ -24,7 +24,7 @@ class Facts:
     Attributes:
         imports: dotted names that it imports, or names in texts as what a test replaces.
         texts: its texts that could be names of variables, and the fields of its settings, in upper case.
-        is_unclear: it cannot be parsed, or imports by names that are only known when it runs.
+        is_unclear: it cannot be parsed, or imports by names of which not even the package is known before it runs.
     """
 
     imports: frozenset[str] = frozenset()
@@ -52,11 +52,13 @@ def facts(source: bytes) -> Facts:
             case ast.Call(
                 func=ast.Attribute(attr="import_module") | ast.Name(id="import_module" | "__import__")
             ):
-                argument = node.args[0] if node.args else None
-                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                    imports.add(argument.value)
-                else:
-                    is_unclear = True
+                match node.args[:1]:
+                    case [ast.Constant(value=str(name))]:
+                        imports.add(name)
+                    case [ast.JoinedStr(values=[ast.Constant(value=str(prefix)), *_])] if "." in prefix:
+                        imports.add(prefix.rpartition(".")[0])
+                    case _:
+                        is_unclear = True
             case ast.List(elts=[ast.Constant(value="speechmatics"), *_]):
                 imports.add("speechmatics.cli")  # its command, run in a process
             case ast.Constant(value=str(text)) if _MODULE.fullmatch(text):

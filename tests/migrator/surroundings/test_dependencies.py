@@ -2,6 +2,8 @@
 
 import pytest
 
+from migrator.surroundings.outcome import facts
+
 PLUGIN = b"from pipecat.services.speechmatics.stt import SpeechmaticsSTTService\n"
 SHIM = "speechmatics-to-assemblyai>=0.1"
 
@@ -192,3 +194,19 @@ def test_the_rule_can_be_left_out(migrated):
     files = {"requirements.txt": "speechmatics-python\n"}
     assert not migrated("sdk", files, ignore=frozenset({"dependencies"}))["requirements.txt"].changed
     assert not migrated("sdk", files, select=frozenset({"environment"}))["requirements.txt"].changed
+
+
+@pytest.mark.parametrize(
+    ("name", "imports", "is_unclear"),
+    [
+        ("f'vendors.{name}'", {"vendors"}, False),
+        ("f'speechmatics.{name}'", {"speechmatics"}, False),
+        ("f'speech{name}'", set(), True),
+        ("f'{package}.models'", set(), True),
+    ],
+)
+def test_the_package_may_be_known_of_a_module_that_is_not(
+    name: str, imports: set[str], is_unclear: bool
+) -> None:
+    found = facts(f"importlib.import_module({name})".encode())
+    assert (found.imports, found.is_unclear) == (imports, is_unclear)

@@ -252,19 +252,30 @@ class _Decision:
             )
         return results
 
-    def marked(self, attempt: _Attempt, findings: list[tuple[str, Finding]]) -> dict[str, FileResult]:
+    def marked(self, attempt: _Attempt, reasons: list[tuple[str, Finding]]) -> dict[str, FileResult]:
         """What can be rewritten, with comments at the rest."""
         results = self.rewritten(attempt)
-        for place, said in _grouped(findings).items():
+        for place, said in _grouped(reasons).items():
             file = self.file(place)
             result = results.setdefault(file.path, self.unchanged(file))
             results[file.path] = replace(result, findings=tuple(sorted({*result.findings, *said})))
         for path, result in results.items():
-            left = len(touch_points(Source(result.after)))
+            points = touch_points(Source(result.after))
+            findings = result.findings
+            if points and not findings and path != self.main.path:
+                findings = (self.belongs(points[0].line),)
             results[path] = replace(
-                result, status="manual" if result.findings else result.status, touch_points_left=left
+                result,
+                status="manual" if findings else result.status,
+                findings=findings,
+                touch_points_left=len(points),
             )
         return results
+
+    def belongs(self, line: int) -> Finding:
+        """What is said of a file without a reason of its own, at its first mention of Speechmatics."""
+        message = f"belongs to the connection in {self.main.path}, which is left to you"
+        return unit.finding(line, other.OTHER_DIALECT.id, message)
 
     def dropped_in(self, attempt: _Attempt, findings: list[tuple[str, Finding]]) -> dict[str, FileResult]:
         """The drop-in where connections are opened; untouched where its import would find something else."""
@@ -424,9 +435,7 @@ class _Decision:
             unit_of = "" if file is self.main else self.main.path
             mine = said.pop(file.place, [])
             if unit_of and not mine:
-                message = f"belongs to the connection in {unit_of}, which is left to you"
-                line = file.points[0].line if file.points else 1
-                mine = [unit.finding(line, other.OTHER_DIALECT.id, message)]
+                mine = [self.belongs(file.points[0].line if file.points else 1)]
             data, points = file.candidate.source, len(file.points)
             results[file.path] = FileResult(
                 file.path, "manual", data, data, (), tuple(mine), points, points, unit=unit_of

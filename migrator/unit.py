@@ -181,12 +181,15 @@ def _finals(session: Session) -> list[Finding]:
 
 
 def _first_final(session: Session) -> int:
-    """The first line that asks for a final."""
+    """The first line that asks for a final; where none does, the first that makes a message of what comes, or gets it, or
+    opens the connection."""
     lines = [test.node.lineno for test in session.reading.tests if "AddTranscript" in test.names]
     handled = [
         function.lineno for function, kinds in session.reading.handled.items() if "AddTranscript" in kinds
     ]
-    return min([*lines, *handled], default=1)
+    opened = [session.connection.call] if session.connection is not None else []
+    taken = (node.lineno for node in (*session.parsed[:1], *session.received[:1], *opened))
+    return min([*lines, *handled], default=next(taken, 1))
 
 
 def _changes(session: Session, plan: Plan) -> list[tuple[str, Change]]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 
+from migrator.options import Options
 from migrator.result import FileResult
 
+Migrate = Callable[..., FileResult]
 Text = Callable[..., str]
 
 FINAL = 'kind == "Turn" and event["end_of_turn"]'
@@ -205,3 +208,12 @@ def test_new_code_in_an_f_string_has_the_other_quotation_mark(
     rewritten: Callable[..., str], line: str, expected: str
 ) -> None:
     assert expected in rewritten(dispatch=line)
+
+
+@pytest.mark.parametrize("to", ["auto", "shim"])
+def test_finals_are_spoken_of_where_messages_are_read_when_nothing_asks_for_them(
+    migrate: Migrate, to: Literal["auto", "shim"]
+) -> None:
+    result = migrate(options=Options(to=to), dispatch="print(event)")
+    [line] = [finding.line for finding in result.findings if finding.rule == "finals-are-turns"]
+    assert result.before.decode().splitlines()[line - 1] == "    event = json.loads(message)"

@@ -449,3 +449,14 @@ def test_what_belongs_to_a_program_that_stays_with_the_sdk_stays_too(migrate: Mi
     assert project.statuses == {"program.py": "manual", "configuration.py": "manual"}
     [finding] = project["configuration.py"].findings
     assert "program.py belongs to it and has to stay with the SDK" in finding.message
+
+
+def test_a_file_whose_part_cannot_be_rewritten_is_named_beside_the_marks(migrate: Migrate) -> None:
+    url = 'URL = os.environ.get("SPEECHMATICS_URL", "wss://eu2.rt.speechmatics.com/v2")\n'
+    settings = SETTINGS.replace('URL = "wss://eu2.rt.speechmatics.com/v2"', "from address import URL")
+    files = {"client.py": CLIENT, "settings.py": settings, "address.py": "import os\n\n" + url}
+    result = migrate(files, to="native", partial=True)["address.py"]
+    assert (result.status, result.touch_points_left) == ("manual", 2)
+    assert [(f.line, f.message) for f in result.findings] == [
+        (3, "belongs to the connection in client.py, which is left to you")
+    ]

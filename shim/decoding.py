@@ -8,8 +8,8 @@ import logging
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import IO, Any, cast
+from collections.abc import Callable, Generator, Iterator
+from typing import IO, Any, Protocol, cast
 
 from shim.protocol.containers import Container
 from shim.protocol.files import INSTALL, UNDETERMINED
@@ -161,76 +161,99 @@ class Decoder:
         self._post(self._deliver_end, problem)
 
     def _decode(self) -> str:
-        """Decode until the end; returns what was lost."""
-        try:
-            import av
-        except ImportError:
-            return (
-                f"{self._container.name} audio takes a decoder, which is not installed. Run: {INSTALL}  "
-                "Or send WAV or raw audio."
-            )
-        with contextlib.ExitStack() as stack:
-            source: Any = self._pipe
-            if self._container.whole:
-                source = stack.enter_context(tempfile.TemporaryFile())
-                if not self._collect(cast("IO[bytes]", source)):
-                    return (
-                        f"A {self._container.name} file whose index is at its end is taken up to "
-                        f"{WHOLE_FILE_BYTES // 2**20} MiB. Write it with the index first (faststart)."
-                    )
+        blocks = decode(self._pipe, self._container)
+        while not self._pipe.closed:
             try:
-                file = stack.enter_context(av.open(source, format=self._container.demuxer))
-                return self._decode_streams(av, file)
-            except av.FFmpegError:
-                return UNDETERMINED
-
-    def _collect(self, file: IO[bytes]) -> bool:
-        """Put the whole file into ``file``; False when it is too long."""
-        while data := self._pipe.read(2**16):
-            if file.tell() + len(data) > WHOLE_FILE_BYTES:
-                return False
-            file.write(data)
-        file.seek(0)
-        return True
-
-    def _decode_streams(self, av: Any, file: Any) -> str:
-        if not file.streams.audio:
-            return f"There is no audio in the {self._container.name} file."
-        stream = file.streams.audio[0]
-        damaged = 0
-        seconds = 0.0
-        convert = _Converter(av)
-
-        def frames() -> Iterator[Any]:
-            nonlocal damaged
-            packets = file.demux(stream)
-            while not self._pipe.closed:
-                try:
-                    packet = next(packets, None)
-                    if packet is None:
-                        return
-                    yield from packet.decode()
-                except av.FFmpegError:
-                    damaged += 1
-                    if damaged > _MOST_DAMAGED:
-                        return
-
-        for frame in frames():
-            seconds += frame.samples / frame.sample_rate
-            self._emit(convert.feed(frame))
-        self._emit(convert.finish())
-        name = self._container.name
-        if not seconds:
-            return UNDETERMINED
-        promised = float(stream.duration * stream.time_base) if stream.duration else 0.0
-        if promised - seconds > _SHORTER_SECONDS:
-            return f"The {name} file ends after {seconds:.1f} of the {promised:.1f} s that its header names."
-        return f"Damaged parts of the {name} file were left out ({damaged})." if damaged else ""
+                self._emit(next(blocks))
+            except StopIteration as end:
+                return str(end.value)
+        return ""
 
     def _emit(self, samples: bytes) -> None:
         if samples and not self._pipe.closed:
             self._room.acquire()
             self._post(self._deliver, samples, self._pipe.take_used())
+
+
+class Source(Protocol):
+    """What an audio file is read from, one piece after the other."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to ``size`` bytes; none at the end."""
+
+
+def decode(source: Source, container: Container) -> Generator[bytes, None, str]:
+    """The samples of an audio file, 16-bit mono at 16 kHz, block by block; returns what of it was lost (empty: nothing).
+
+    Args:
+        source: need not be seekable.
+        container: what kind of file it is.
+    """
+    try:
+        import av
+    except ImportError:
+        return (
+            f"{container.name} audio takes a decoder, which is not installed. Run: {INSTALL}  "
+            "Or send WAV or raw audio."
+        )
+    with contextlib.ExitStack() as stack:
+        whole: Any = source
+        if container.whole:
+            whole = stack.enter_context(tempfile.TemporaryFile())
+            if not _collect(source, cast("IO[bytes]", whole)):
+                return (
+                    f"A {container.name} file whose index is at its end is taken up to "
+                    f"{WHOLE_FILE_BYTES // 2**20} MiB. Write it with the index first (faststart)."
+                )
+        try:
+            file = stack.enter_context(av.open(whole, format=container.demuxer))
+            return (yield from _decode_stream(av, file, container.name))
+        except av.FFmpegError:
+            return UNDETERMINED
+
+
+def _collect(source: Source, file: IO[bytes]) -> bool:
+    """Put the whole file into ``file``; False when it is too long."""
+    while data := source.read(2**16):
+        if file.tell() + len(data) > WHOLE_FILE_BYTES:
+            return False
+        file.write(data)
+    file.seek(0)
+    return True
+
+
+def _decode_stream(av: Any, file: Any, name: str) -> Generator[bytes, None, str]:
+    if not file.streams.audio:
+        return f"There is no audio in the {name} file."
+    stream = file.streams.audio[0]
+    damaged = 0
+    seconds = 0.0
+    convert = _Converter(av)
+
+    def frames() -> Iterator[Any]:
+        nonlocal damaged
+        packets = file.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+                yield from packet.decode()
+            except av.FFmpegError:
+                damaged += 1
+                if damaged > _MOST_DAMAGED:
+                    return
+
+    for frame in frames():
+        seconds += frame.samples / frame.sample_rate
+        yield convert.feed(frame)
+    yield convert.finish()
+    if not seconds:
+        return UNDETERMINED
+    promised = float(stream.duration * stream.time_base) if stream.duration else 0.0
+    if promised - seconds > _SHORTER_SECONDS:
+        return f"The {name} file ends after {seconds:.1f} of the {promised:.1f} s that its header names."
+    return f"Damaged parts of the {name} file were left out ({damaged})." if damaged else ""
 
 
 class _Converter:

@@ -26,6 +26,9 @@ _BATCH_MODELS = frozenset(
 _SHARED = frozenset({"ConnectionSettings", "TranscriptionError", "AudioEventsConfig", "UsageMode"})
 """Names of speechmatics-python that its batch client uses, too, and checks with ``isinstance``."""
 
+_TEXT_MODE = frozenset({"text", "universal_newlines", "encoding", "errors", None})
+"""Arguments of ``Popen`` with which a pipe may not give bytes."""
+
 _UNBOUND = frozenset({*dir(builtins), "__file__"})
 
 
@@ -145,6 +148,19 @@ class SdkProgram:
                 return True  # Path(...).open("rb")
         return False
 
+    def is_pipe(self, expression: ast.expr) -> bool:
+        """Whether an expression gives bytes as they come: standard input, what another program writes, what an address has."""
+        match self.made(expression):
+            case ast.Attribute(attr="buffer", value=ast.Attribute(attr="stdin", value=ast.Name(id="sys"))):
+                return True
+            case ast.Attribute(attr="stdout", value=process):
+                match self.made(process):
+                    case ast.Call(func=ast.Attribute(value=ast.Name(id="subprocess"), attr="Popen")) as call:
+                        return not any(keyword.arg in _TEXT_MODE for keyword in call.keywords)
+            case ast.Call(func=ast.Attribute(attr="urlopen")):
+                return True
+        return False
+
     def made(self, expression: ast.expr) -> ast.expr:
         """The expression behind a name that is assigned once, or is the ``as`` of a ``with``."""
         resolved = self.names.resolve(expression)
@@ -189,7 +205,9 @@ def recognise(source: Source) -> SdkProgram | None:
         return None  # its client is built upon the original real-time SDK
     mine = {path for path in (*paths, *texts) if is_realtime(path)}
     uses_batch = any(_is_batch(path) for path in paths)
-    if not mine or (uses_batch and all(_name(path) in _SHARED for path in mine if not _is_package(path))):
+    if not mine or (
+        uses_batch and all(_name(path) in _SHARED for path in mine if not sdk_names.is_module(path))
+    ):
         return None
     program.obstacles += _unknown(program)
     if uses_batch:
@@ -210,10 +228,6 @@ def _read(found: Imported) -> list[str]:
 
 def _name(path: str) -> str:
     return path.rpartition(".")[2]
-
-
-def _is_package(path: str) -> bool:
-    return sdk_names.is_module(path)
 
 
 def _imported(program: SdkProgram) -> Iterator[Imported]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from migrator.analysis.names import Binding, Function, keyword_value
 from migrator.analysis.scan import touch_points
@@ -19,6 +20,12 @@ _LIBRARY = Library("speechmatics", "the Speechmatics SDK", True, "")
 _REGISTER = {"WebsocketClient": "add_event_handler", "AsyncClient": "on"}
 _OPEN = {"WebsocketClient": ("run_synchronously", "run"), "AsyncClient": ("transcribe", "start_session")}
 _LEGACY_ORDER = ("stream", "transcription_config", "audio_settings")
+_LEFT_OUT: dict[str, dict[str, Any]] = {
+    "transcription_config": {"transcription_config": {"language": "en"}},
+    "audio_settings": {"audio_format": {"type": "file"}},
+}
+"""What both SDKs send where the program leaves an argument out."""
+
 _RESULT = "TranscriptResult.from_message"
 _WIRE_NAMES = {name.lower(): name for name in SERVER_MESSAGES}
 
@@ -65,7 +72,9 @@ class Client:
         site: the statement that makes it: an assignment, or the ``with`` of which it is the object.
         is_async: whether it is used with ``await``.
         is_legacy: whether it is speechmatics-python's.
-        settings: ``ConnectionSettings(...)``; None where the client takes address and key itself.
+        settings: what holds the key, and the address, ``ConnectionSettings(...)`` or ``StaticKeyAuth(...)``; None where
+            the client takes them itself.
+        given: the argument that is the settings.
         url: the address; None for the default.
         key: None where it comes from the environment.
         opened: the call that opens the session.
@@ -74,6 +83,7 @@ class Client:
         stream: what it reads the audio from; None where the program sends it.
         chunk_size: how much it reads at once, in bytes.
         awaited_read: the ``read`` of the stream's class, where it is a coroutine function.
+        blocks: whether reading may wait for sound, so that an event loop needs a thread for it.
         sends: calls that send audio.
         stops: calls that end the session, and wait for its end.
         closes: calls that only close it.
@@ -91,13 +101,20 @@ class Client:
     settings: ast.Call | None = None
     url: ast.expr | None = None
     key: ast.expr | None = None
+    given: ast.expr | None = None
     stream: ast.expr | None = None
     chunk_size: int = 4096
     awaited_read: ast.AsyncFunctionDef | None = None
+    blocks: bool = False
     handlers: list[Handler] = field(default_factory=list)
     sends: list[ast.Call] = field(default_factory=list)
     stops: list[ast.Call] = field(default_factory=list)
     closes: list[ast.Call] = field(default_factory=list)
+
+    @property
+    def reads_file(self) -> bool:
+        """Whether the audio is a file whose format was left to the service."""
+        return bool(self.audio.message["audio_format"]["type"] == "file")
 
 
 @dataclass(eq=False)
@@ -312,8 +329,8 @@ def _configuration(program: SdkProgram, opened: ast.Call) -> tuple[Asked, Asked]
     ):
         expression = given.pop(name, None)
         if expression is None:
-            what = "what the audio is" if name == "audio_settings" else "which language is spoken"
-            raise Unclear(opened, f"{what} is left to the SDK")
+            found.append(Asked(opened, dict(_LEFT_OUT[name])))
+            continue
         call = program.made(expression)
         path = program.path(call.func) if isinstance(call, ast.Call) else ""
         if not isinstance(call, ast.Call) or path.rpartition(".")[2] not in kinds:
@@ -328,10 +345,6 @@ def _configuration(program: SdkProgram, opened: ast.Call) -> tuple[Asked, Asked]
             raise Unclear(
                 line, f"{part.unknown[0] if part.unknown else 'the configuration'} is only known at run time"
             )
-    if found[1].message["audio_format"]["type"] != "raw":
-        raise Unclear(
-            found[1].call, "the audio is a container such as WAV or MP3, which AssemblyAI does not take"
-        )
     return found[0], found[1]
 
 
@@ -351,10 +364,13 @@ def _arguments(opened: ast.Call) -> dict[str, ast.expr]:
 def _settings(program: SdkProgram, client: Client) -> None:
     made = client.made
     if not client.is_legacy:
-        extra = [keyword for keyword in made.keywords if keyword.arg not in ("api_key", "url")]
-        if made.args or extra:
+        extra = [keyword for keyword in made.keywords if keyword.arg not in ("api_key", "url", "auth")]
+        if len(made.args) > 1 or extra:
             raise Unclear(made, "the client is made with an argument that has no counterpart")
         client.url, client.key = keyword_value(made, "url"), keyword_value(made, "api_key")
+        auth = made.args[0] if made.args else keyword_value(made, "auth")
+        if auth is not None:
+            _authentication(program, client, auth)
         return
     if len(made.args) != 1 or made.keywords:
         raise Unclear(made, "the client is made in a way that is not understood")
@@ -367,17 +383,37 @@ def _settings(program: SdkProgram, client: Client) -> None:
         raise Unclear(made.args[0], "the settings of the connection are also used elsewhere")
     known = ("url", "auth_token", "generate_temp_token")
     extra = [keyword for keyword in settings.keywords if keyword.arg not in known]
-    client.settings = settings
+    client.settings, client.given = settings, made.args[0]
     client.url = keyword_value(settings, "url")
     client.key = keyword_value(settings, "auth_token")
     if settings.args or extra or client.key is None or client.url is None:
         raise Unclear(settings, "the settings of the connection are not understood")
 
 
+def _authentication(program: SdkProgram, client: Client, given: ast.expr) -> None:
+    """``StaticKeyAuth(key)`` or ``JWTAuth(key)``: the key itself opens a session of AssemblyAI."""
+    auth = program.made(given)
+    kind = program.path(auth.func).rpartition(".")[2] if isinstance(auth, ast.Call) else ""
+    if not isinstance(auth, ast.Call) or kind not in ("StaticKeyAuth", "JWTAuth"):
+        raise Unclear(given, "how the client is authorized is out of sight")
+    binding = program.names.binding(given)
+    if binding is not None and len(binding.loads) > 1:
+        raise Unclear(given, f"{kind} is also used elsewhere")
+    if keyword_value(auth, "mp_url") is not None or any(keyword.arg is None for keyword in auth.keywords):
+        raise Unclear(auth, "temporary keys come from a service of its own")
+    if auth is not given:
+        client.settings, client.given = auth, given
+    client.key = auth.args[0] if auth.args else keyword_value(auth, "api_key")
+
+
 def _audio(program: SdkProgram, client: Client) -> None:
     """Where the audio comes from, and how the session ends."""
     opened = client.opened
     if isinstance(opened.func, ast.Attribute) and opened.func.attr == "start_session":
+        if client.reads_file:
+            raise Unclear(
+                client.audio.call, "the program sends a file in pieces, and the service finds out what it is"
+            )
         if not client.sends or len(client.stops) != 1:
             raise Unclear(opened, "the session is not ended by exactly one stop_session()")
         return
@@ -386,8 +422,15 @@ def _audio(program: SdkProgram, client: Client) -> None:
     if not isinstance(program.names.statement(opened), ast.Expr):
         raise Unclear(opened, "what the session returns is used")
     client.stream = _arguments(opened).get("stream")
-    if client.stream is None or not (program.is_file(client.stream) or _reads(program, client)):
+    client.blocks = client.stream is not None and program.is_pipe(client.stream)
+    if client.stream is None or not (
+        client.blocks or program.is_file(client.stream) or _reads(program, client)
+    ):
         raise Unclear(client.stream or opened, "where the audio comes from is out of sight")
+    if client.reads_file and client.is_async and (client.blocks or client.awaited_read):
+        raise Unclear(client.stream, "the audio is a file of unknown format that is read in an event loop")
+    if client.reads_file and client.awaited_read:
+        raise Unclear(client.stream, "the audio is a file of unknown format that is read with await")
     size = constant(program, keyword_value(client.audio.call, "chunk_size"))
     client.chunk_size = size if isinstance(size, int) else client.chunk_size
 
@@ -396,7 +439,7 @@ def _reads(program: SdkProgram, client: Client) -> bool:
     """Whether the stream is of a class of this source whose ``read`` returns bytes each time, and may be read as before.
 
     A coroutine function that waits for nothing but time can be read without a loop as well. One that is none would stop
-    the loop while it waits, where the SDK gave it a thread.
+    the loop while it waits: it gets a thread, as the SDK gave it one.
     """
     assert client.stream is not None
     made = program.made(client.stream)
@@ -412,7 +455,8 @@ def _reads(program: SdkProgram, client: Client) -> bool:
     if len(reads) != 1 or reads[0].decorator_list or not _returns_bytes(reads[0]):
         return False
     if isinstance(reads[0], ast.FunctionDef):
-        return not client.is_async
+        client.blocks = True
+        return True
     client.awaited_read = reads[0]
     return client.is_async or (_only_sleeps(reads[0]) and not _is_awaited_elsewhere(program))
 

@@ -34,6 +34,12 @@ PATIENCE = ("connect_timeout=10", "terminate_timeout=30")
 session that is not terminated in time may stay open."""
 
 
+_FILES = (
+    "the program reads what kind of file it is now, WAV and, with speechmatics-to-assemblyai[audio], all that FFmpeg decodes; "
+    "a file that is no audio raises AudioFileError here, where the service reported an error"
+)
+
+
 # Client
 
 
@@ -44,7 +50,7 @@ def propose_client(session: Session, plan: Plan) -> Iterator[Proposal]:
     host = yield from _host(session, plan, client)
     if not host:
         return
-    settings = session.names.binding(client.made.args[0]) if client.made.args else None
+    settings = session.names.binding(client.given) if client.given is not None else None
     for binding in (client.binding, settings):
         if binding is not None and is_seen_outside(plan.session.names, binding):
             yield Obstacle(client.made.lineno, f"another file may use {binding.name}")
@@ -59,6 +65,10 @@ def propose_client(session: Session, plan: Plan) -> Iterator[Proposal]:
     options = [f"api_host={literal(source, host)}", *PATIENCE]
     yield replace(source, client.made.func, kind, _REASON)
     if client.settings is not None:
+        if not client.is_legacy:
+            assert client.given is not None
+            text = f"({source.segment(client.given)})"
+            yield Change(source.end(client.made.func), source.end(client.made), text, _REASON)
         yield replace(source, client.settings.func, "StreamingClientOptions", _REASON)
         yield from _called_with(source, client.settings, client.key, options, inner="")
     else:
@@ -164,6 +174,8 @@ def _replaced(session: Session, plan: Plan, client: Client) -> Iterator[Proposal
             yield Obstacle(call.lineno, "the configuration is also used elsewhere")
         elif call is client.audio.call:
             yield Removal(statement, "what is said of the audio is among the parameters")
+        elif client.reads_file:
+            yield Removal(statement, "the parameters name the rate, which the file says")
         else:
             text = _parameters(session, plan, client, session.source.indentation(statement))
             yield replace(session.source, call, text, "the configuration of the session")
@@ -179,23 +191,26 @@ def _choice(client: Client, plan: Plan) -> LanguageChoice | None:
     return choose(language, plan.options.speech_model) if isinstance(language, str) else None
 
 
-def _parameters(session: Session, plan: Plan, client: Client, outer: str) -> str:
+def _parameters(session: Session, plan: Plan, client: Client, outer: str, recording: str = "") -> str:
     """The expression that makes the parameters of the session; empty where an obstacle says that there are none.
 
     Args:
         outer: the indentation of the line where it begins.
+        recording: the variable that knows the sample rate; empty where the program does.
     """
     source, choice = session.source, _choice(client, plan)
     if choice is None:
         return ""
     query, _ = query_parameters(_message(client), choice.model)
-    site = session.names.statement(client.config.call)
+    site = session.names.statement(client.opened if recording else client.config.call)
     values = {name: python_value(source, value) for name, value in query.items()}
     rate = client.audio.fields.get("audio_format.sample_rate")
     if rate is not None:
         values["sample_rate"] = (
             written(session, rate, int(query["sample_rate"]), site) or query["sample_rate"]
         )
+    if recording:
+        values["sample_rate"] = f"{recording}.sample_rate"
     spoken = client.config.fields.get("transcription_config.language")
     codes = json.loads(query.get("language_codes", "[]"))
     if spoken is not None and len(codes) == 1:
@@ -262,7 +277,7 @@ def _streamed(session: Session, plan: Plan, client: Client, raised: list[str]) -
     frames = "aframes" if client.is_async else "frames"
     first = []
     reader = source.segment(stream)
-    if not isinstance(stream, ast.Name):
+    if not isinstance(stream, ast.Name) and not client.reads_file:
         name = plan.fresh("audio", "audio_source")
         first, reader = [f"{name} = {reader}"], name
     given = keyword_value(client.audio.call, "chunk_size")
@@ -270,9 +285,18 @@ def _streamed(session: Session, plan: Plan, client: Client, raised: list[str]) -
     read = f"{reader}.read({size or client.chunk_size})"
     chunks = f"iter(lambda: {read}, b{source.quote}{source.quote})"
     step = source.indent
-    if client.awaited_read is not None and client.is_async:
+    recording = ""
+    if client.reads_file:
+        recording = chunks = plan.fresh("recording", "audio_recording")
+        first = [f"{recording} = Recording({reader}{f', {size}' if size else ''})"]
+        yield Need("shim.recording", "Recording")
+        yield Note(statement.lineno, _FILES)
+    elif client.is_async and (client.awaited_read is not None or client.blocks):
         name = plan.fresh("chunks", "audio_chunks")
         chunks = f"{name}()"
+        if client.awaited_read is None:
+            read = f"asyncio.to_thread({reader}.read, {size or client.chunk_size})"
+            yield Need("asyncio")
         first += [
             f"async def {name}():",
             f"{step}while chunk := await {read}:",
@@ -281,11 +305,11 @@ def _streamed(session: Session, plan: Plan, client: Client, raised: list[str]) -
         ]
     elif client.awaited_read is not None:
         yield from _without_loop(source, client.awaited_read)
-    streamed = f"framing.{frames}({chunks}, {_described(session, client, statement)})"
+    streamed = f"framing.{frames}({chunks}, {_described(session, client, statement, recording)})"
     lines = [
         *first,
         "try:",
-        f"{step}{_connected(session, plan, client, site + step)}",
+        f"{step}{_connected(session, plan, client, site + step, recording)}",
         *(f"{step}{line}" for line in _wrapped(f"{wait}{client.name}.stream", streamed, site + step, step)),
         "finally:",
         f"{step}{wait}{client.name}.disconnect(terminate=True)",
@@ -327,18 +351,20 @@ def _wrapped(function: str, argument: str, indentation: str, step: str) -> list[
     return [f"{function}(", f"{step}{argument}", ")"]
 
 
-def _connected(session: Session, plan: Plan, client: Client, outer: str) -> str:
+def _connected(session: Session, plan: Plan, client: Client, outer: str, recording: str = "") -> str:
     """The call that connects, with the variable that has the parameters, or with the expression that makes them.
 
     Args:
         outer: the indentation of the call.
+        recording: the variable that knows the sample rate; empty where the program does.
     """
     config = client.config.call
     wait = "await " if client.is_async else ""
-    if not any(node is config for node in ast.walk(client.opened)):
+    if not recording and not any(node is config for node in ast.walk(client.opened)):
         return f"{wait}{client.name}.connect({_name_of(session, config)})"
     inner = outer + session.source.indent
-    return f"{wait}{client.name}.connect(\n{inner}{_parameters(session, plan, client, inner)}\n{outer})"
+    parameters = _parameters(session, plan, client, inner, recording)
+    return f"{wait}{client.name}.connect(\n{inner}{parameters}\n{outer})"
 
 
 def _name_of(session: Session, config: ast.Call) -> str:
@@ -347,9 +373,11 @@ def _name_of(session: Session, config: ast.Call) -> str:
     return target.id if isinstance(target, ast.Name) else ""
 
 
-def _described(session: Session, client: Client, site: ast.stmt) -> str:
+def _described(session: Session, client: Client, site: ast.stmt, recording: str = "") -> str:
     """What `shim.framing` has to know of the audio."""
     assert isinstance(session, SdkSession)
+    if recording:
+        return f"encoding={recording}.encoding, sample_rate={recording}.sample_rate"
     encoding = client.audio.message["audio_format"]["encoding"]
     rate = client.audio.fields.get("audio_format.sample_rate")
     known = constant(session.program, rate) if rate is not None else UNKNOWN
@@ -532,6 +560,7 @@ SESSION = Rule(
     title="Connect, stream, disconnect",
     why=(
         "Audio of any chunk length and encoding goes through `shim.framing`, at the pace at which it was spoken. "
+        "An audio file whose format was left to the service is read by `shim.recording`. "
         "`disconnect(terminate=True)` sends Terminate and waits for the last words; it stands in `finally`, so that no session "
         "stays open. The client reports errors to a handler, and the program raises the first one afterwards, where the SDK "
         "raised it."

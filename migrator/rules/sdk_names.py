@@ -46,7 +46,7 @@ def _imports(session: SdkSession, plan: Plan) -> Iterator[str]:
     """The imports that take the place of those of the SDK."""
     modules: dict[str, set[str]] = {}
     for need in plan.needs:
-        if need.module in (STREAMING, "shim"):
+        if need.module == STREAMING or need.module.split(".")[0] == "shim":
             modules.setdefault(need.module, set()).add(need.name)
     for module, names in sorted(modules.items()):
         line = f"from {module} import {', '.join(sorted(names))}"

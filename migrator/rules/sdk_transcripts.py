@@ -97,6 +97,9 @@ def _of_event(session: SdkSession, leaf: Leaf, owner: str) -> Iterator[Proposal]
         )
         yield replace(session.source, leaf.node, owner if is_shown else f"str({owner})", _REASON)
         return
+    if leaf.field == "is_final" and kinds <= {"AddTranscript", "AddPartialTranscript"}:
+        yield replace(session.source, leaf.node, f"{owner}.end_of_turn", _REASON)
+        return
     attributes = {_OF_EVENT.get((kind, leaf.field)) for kind in kinds}
     attribute = attributes.pop() if len(attributes) == 1 else None
     if attribute is None:

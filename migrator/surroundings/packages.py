@@ -36,7 +36,7 @@ LOWER_BOUNDS = {
 """What new requirements ask for: versions that the rewrite is tested with; of websockets, what the SDKs asked for."""
 
 _BY_MODULE = {"assemblyai": ASSEMBLYAI, "websocket": "websocket-client", "websockets": "websockets"}
-_DROP_IN_MODULES = ("websocket", "websockets", "speechmatics", "framing", "microphone")
+_DROP_IN_MODULES = ("websocket", "websockets", "speechmatics", "framing", "microphone", "recording")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 MENTION = re.compile(

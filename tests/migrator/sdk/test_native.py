@@ -132,7 +132,14 @@ def test_the_program_of_the_table_below_is_rewritten() -> None:
         ({"url": '"wss://asr.hospital.example/v2"'}, "no host of the Speechmatics cloud"),
         ({"url": 'os.environ["URL"]'}, "only known at run time"),
         ({"settings": ", ssl_context=None"}, "not understood"),
-        ({"audio": "sys.stdin.buffer"}, "out of sight"),
+        ({"audio": "sys.stdin"}, "out of sight"),
+        (
+            {
+                "audio": "subprocess.Popen(['sox'], stdout=subprocess.PIPE, text=True).stdout",
+                "before": "import subprocess",
+            },
+            "out of sight",
+        ),
         ({"audio": "aiofiles.open('speech.raw', 'rb')", "before": "import aiofiles"}, "out of sight"),
         ({"audio": "open('speech.raw', 'rb')", "before": "from gzip import open"}, "out of sight"),
         ({"audio": "make()", "before": "def make(): return open('x', 'rb')"}, "out of sight"),
@@ -147,8 +154,14 @@ def test_the_program_of_the_table_below_is_rewritten() -> None:
             },
             "out of sight",
         ),
-        ({"opened": "client.run_synchronously(audio, config, AudioSettings())"}, "container"),
-        ({"opened": "client.run_synchronously(audio, config)"}, "left to the SDK"),
+        (
+            {
+                "audio": "Mic()",
+                "before": "class Mic:\n    async def read(self, n):\n        return b''",
+                "opened": "client.run_synchronously(audio, config, AudioSettings())",
+            },
+            "read with await",
+        ),
         (
             {"opened": LEGACY_PLACES["opened"].replace("))", "), timeout=60)")},
             "argument that has no counterpart",
@@ -226,6 +239,19 @@ def test_what_is_not_understood_whole_keeps_its_own_words_and_gets_the_drop_in(
         (
             {"audio": "Mic()", "before": "class Mic:\n    def read(self, n):\n        return b''"},
             'framing.frames(iter(lambda: audio.read(4096), b""), encoding="pcm_s16le", sample_rate=16000)',
+        ),
+        (
+            {"audio": "sys.stdin.buffer"},
+            'framing.frames(iter(lambda: audio.read(4096), b""), encoding="pcm_s16le", sample_rate=16000)',
+        ),
+        (
+            {"opened": "client.run_synchronously(audio, config, AudioSettings())"},
+            "recording = Recording(audio)",
+        ),
+        ({"opened": "client.run_synchronously(audio, config)"}, "sample_rate=recording.sample_rate,"),
+        (
+            {"opened": "client.run_synchronously(audio, config, AudioSettings(chunk_size=1024))"},
+            "recording = Recording(audio, 1024)",
         ),
         ({"config": 'language="de"'}, 'language_codes=["de"],'),
         ({"config": 'language="en", additional_vocab=["gnocchi"]'}, 'keyterms_prompt=["gnocchi"],'),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import wave
@@ -32,6 +33,10 @@ PROGRAMS = ROOT / "fixtures" / "programs"
 ENVIRONMENTS = {"speechmatics-python": "speechmatics-python", "speechmatics-rt": "speechmatics-rt-newest"}
 FOLDERS = sorted(path.parent for kind in ENVIRONMENTS for path in PROGRAMS.glob(f"{kind}/*/native.py"))
 KEY = "a-key-of-this-test"
+KEY_SERVICE = "mp.speechmatics.com"
+LABEL = re.compile(r"^(\[   FULL\]|\[full\]|said:|S1:|A:)")
+"""What programs print before a final. The one speaker is S1 to one service and A to the other."""
+
 SPEED = 4
 STAND_INS = ROOT / "tests/shim/speechmatics/rt/stand_ins"
 UNTIL_CTRL_C = {"until-ctrl-c"}
@@ -53,12 +58,15 @@ def perform(script: Path, python: Path, folder: Path, scene: Scene, fault: str =
     folder.mkdir(parents=True)
     with wave.open(str(scene.sound)) as sound:
         (folder / "speech.raw").write_bytes(sound.readframes(sound.getnframes()))
+    shutil.copy(scene.sound, folder / "speech.wav")
     # Under another name, because a program beside it would be the module that shim.py imports.
     program = folder / "program.py"
     program.write_bytes(script.read_bytes())
     authority = CertificateAuthority.create(folder / "tls")
     is_native = script.name == "native.py"
-    hosts = [host.name for host in ASSEMBLYAI_HOSTS.values()] if is_native else [*SPEECHMATICS_HOSTS]
+    hosts = (
+        [host.name for host in ASSEMBLYAI_HOSTS.values()] if is_native else [*SPEECHMATICS_HOSTS, KEY_SERVICE]
+    )
     service = AssemblyAIEmulator if is_native else SpeechmaticsEmulator
     faults = [fault] if fault else []
     with service(scene, speed=SPEED, faults=faults, keys={KEY}, tls=authority.certificate(hosts)) as emulator:
@@ -151,9 +159,10 @@ def test_the_program_shows_the_same_before_and_after(runs: dict[Path, Run], fold
 
 
 def shown(output: str) -> list[str]:
-    """The words of finals and of all else that is printed; partials come as often as a service likes."""
-    lines = [line for line in output.splitlines() if "[partial]" not in line]
-    return re.findall(r"\w+", " ".join(lines).replace("[   FULL]", "").casefold())
+    """The words of finals and of all else that is printed; partials come as often as a service likes, and what stands
+    before each final as often as there are finals."""
+    lines = [LABEL.sub("", line) for line in output.splitlines() if "[partial]" not in line]
+    return re.findall(r"\w+", " ".join(lines).casefold())
 
 
 @EVERY

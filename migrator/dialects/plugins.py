@@ -90,11 +90,50 @@ PATHS = {
 """Options of both plugins that are keys of StartRecognition."""
 
 CONNECTION = frozenset({"api_key", "base_url"})
-SAME = frozenset({"sample_rate", "should_interrupt"})
-"""Options that AssemblyAI's plugins have too."""
+SAME = frozenset({"sample_rate", "should_interrupt", "audio_passthrough", "stt_ttfb_timeout"})
+"""Options that AssemblyAI's plugin of the same framework has too, with the same meaning."""
 
-WITHOUT_LOSS = frozenset({"model", "operating_point"})
-"""Options without which nothing is lost: a choice among Speechmatics' own models."""
+WITHOUT_LOSS = frozenset({"model", "operating_point", "chunk_size"})
+"""Options without which nothing is lost: a choice among Speechmatics' own models, the length of the pieces of audio."""
+
+ALIASES = {
+    "diarization_sensitivity": "speaker_sensitivity",
+    "enable_speaker_diarization": "enable_diarization",
+    "language_code": "language",
+    "output_locale_code": "output_locale",
+}
+"""Options of older versions, by the names of today."""
+
+_FORMAT = "how the text names its speaker"
+_TURNS = "when a turn ends is the service's own decision"
+_FOCUS = "nobody can be listened to alone, or left out"
+_SDK = "settings of the SDK that older versions took"
+LOST = {
+    "turn_detection_mode": "only EXTERNAL, where the program ends the turns, is what it does anyway",
+    "vad": "it has no detector of its own for speech",
+    "vad_config": "it has no detector of its own for speech",
+    "enable_vad": "it has no detector of its own for speech",
+    "include_partials": "it always gives partial transcripts",
+    "enable_partials": "it always gives partial transcripts",
+    "audio_encoding": "it takes 16-bit samples",
+    "encoding": "it takes 16-bit samples",
+    "emit_sentences": "a final is a whole turn",
+    "speaker_format": _FORMAT,
+    "speaker_active_format": _FORMAT,
+    "speaker_passive_format": _FORMAT,
+    "text_format": _FORMAT,
+    "end_of_turn_config": _TURNS,
+    "end_of_utterance_max_delay": _TURNS,
+    "end_of_utterance_mode": _TURNS,
+    "focus_mode": _FOCUS,
+    "focus_speakers": _FOCUS,
+    "ignore_speakers": _FOCUS,
+    "audio_settings": _SDK,
+    "transcription_config": _SDK,
+    "http_session": _SDK,
+    "ttfs_p99_latency": "the latency is that of Speechmatics",
+}
+"""Options that AssemblyAI's plugins have nothing for, and why; those of `DEFAULTS` with any other value."""
 
 DEFAULTS: dict[str, tuple[Any, ...]] = {
     "include_partials": (True,),
@@ -106,7 +145,8 @@ DEFAULTS: dict[str, tuple[Any, ...]] = {
 }
 """Options that AssemblyAI's plugins do not have, with the values that ask for what these do anyway."""
 
-_NESTED = frozenset({"params", "settings"})
+NESTED = frozenset({"params", "settings"})
+"""Options that hold options."""
 
 
 @dataclass(eq=False)
@@ -232,10 +272,10 @@ def _made(program: PluginProgram, call: ast.Call) -> Made:
         value = names.resolve(keyword.value)
         if keyword.arg is None:
             made.is_open = keyword.value
-        elif keyword.arg not in _NESTED:
-            made.options[keyword.arg] = keyword.value
+        elif keyword.arg not in NESTED:
+            made.options[_today(keyword.arg)] = keyword.value
         elif isinstance(value, ast.Call) and not value.args and all(inner.arg for inner in value.keywords):
-            made.options.update({str(inner.arg): inner.value for inner in value.keywords})
+            made.options.update({_today(str(inner.arg)): inner.value for inner in value.keywords})
             binding = names.binding(keyword.value)
             if binding is not None:
                 made.statements.append(names.statement(value))
@@ -243,3 +283,7 @@ def _made(program: PluginProgram, call: ast.Call) -> Made:
         else:
             made.is_open = keyword.value
     return made
+
+
+def _today(name: str) -> str:
+    return ALIASES.get(name, name)

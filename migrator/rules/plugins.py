@@ -104,7 +104,8 @@ def _message(program: PluginProgram, made: Made) -> Generator[Proposal, None, di
             and name != "enable_diarization"
             and (name not in plugins.DEFAULTS or value not in plugins.DEFAULTS[name])
         ):
-            yield Obstacle(expression.lineno, f"{name} has no counterpart in AssemblyAI's plugin")
+            why = plugins.LOST.get(name, "it is no option that is known here")
+            yield Obstacle(expression.lineno, f"{name} has no counterpart in AssemblyAI's plugin: {why}")
         elif value is UNKNOWN:
             yield Obstacle(expression.lineno, f"{name} is only known at run time")
         elif name == "enable_diarization":

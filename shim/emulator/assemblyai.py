@@ -201,7 +201,7 @@ class AssemblyAISession(Session):
     def _judge(self, text: str) -> dict[str, Any]:
         try:
             message = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Invalid(f"Invalid JSON: {error}") from None
         if not isinstance(message, dict) or "type" not in message:
             raise Invalid(f"Invalid Message: {text[:100]}")

@@ -48,7 +48,6 @@ MOST_LANGUAGE_CODES = 10
 SAMPLE_WIDTHS = {"pcm_s16le": 2, "pcm_mulaw": 1}
 """Bytes of a sample, for the encodings whose length can be told."""
 ENCODINGS = (*SAMPLE_WIDTHS, "opus", "ogg_opus", "aac")
-LANGUAGE_STEERED = ("universal-3-5-pro", "universal-3-6-pro", "universal-3-6")
 
 
 class Invalid(Exception):
@@ -84,6 +83,8 @@ def _number(kind: type[int] | type[float], problem: str, low: float | None, high
     def check(name: str, value: Any) -> int | float:
         if isinstance(value, bool):
             raise invalid_value(name, problem)
+        if kind is int and isinstance(value, float) and not value.is_integer():
+            raise invalid_value(name, "Input should be a valid integer, got a number with a fractional part")
         try:
             result = kind(value)
         except (TypeError, ValueError):
@@ -196,7 +197,7 @@ def json_value(name: str, values: tuple[str, ...]) -> Any:
     """One JSON text. A repeated parameter or a bare word is none."""
     try:
         return json.loads(values[0]) if len(values) == 1 else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -250,7 +251,7 @@ PARAMETERS: dict[str, Parameter] = {
     "agent_context": Parameter(text(LONGEST_TEXT), updatable=True),
     "previous_context_n_turns": Parameter(integer(0, 100)),
     "language_codes": Parameter(language_codes, list_or_bare, updatable=True),
-    "language_code": Parameter(text()),
+    "language_code": Parameter(choice(*LANGUAGE_CODES)),
     "language": Parameter(text()),
     "language_detection": Parameter(boolean),
     "domain": Parameter(choice("medical-v1")),

@@ -143,7 +143,12 @@ class Socket:
 
     async def accept(self) -> bool:
         """Answer the upgrade; False if the client's handshake was not valid (it was told so)."""
-        (upgrade,) = self._protocol.events_received()
+        events = self._protocol.events_received()
+        if not events:
+            # A request that the library does not even read, such as one whose address is too long, it refuses itself.
+            await self._flush()
+            return False
+        (upgrade,) = events
         assert isinstance(upgrade, UpgradeRequest)
         response = self._protocol.accept(upgrade)
         self._protocol.send_response(response)

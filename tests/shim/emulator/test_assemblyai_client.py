@@ -8,12 +8,15 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from websockets.sync.client import connect
 
 from shim.emulator.assemblyai import AssemblyAIEmulator
 from shim.emulator.scene import Scene
 from shim.emulator.tls import CertificateAuthority
+from shim.protocol.mapping.messages import ASSEMBLYAI_SERVER_MESSAGES
 
 pytestmark = pytest.mark.environment
 
@@ -164,3 +167,50 @@ def test_it_gets_in_over_tls_and_makes_a_token(run: Run, one_sentence: Scene, tm
         token = run(emulator, one_sentence, token=True, ca_file=authority.ca_file)["token"]
         said = run(emulator, one_sentence, key=token, ca_file=authority.ca_file)
     assert said["finals"] == [one_sentence.text]
+
+
+JUDGE = """
+import json, sys
+from assemblyai.streaming.v3._base import _BaseStreamingClient
+
+for line in sys.stdin:
+    message = json.loads(line)
+    event = _BaseStreamingClient._parse_message(message)
+    print(type(event).__name__)
+"""
+
+
+def test_it_reads_every_kind_of_message_as_its_own(
+    environment_python: Callable[[str], Path], two_speakers: Scene
+) -> None:
+    """What no AsyncAPI document describes is described by the vendor's models."""
+    query = {
+        "speech_model": "universal-3-6-pro",
+        "speaker_labels": "true",
+        "session_heartbeat": "true",
+        "acknowledge_silence": "true",
+    }
+    faults = ["wrong-speakers", "warning@1", "error-without-close@2"]
+    with AssemblyAIEmulator(two_speakers, speed=SPEED, faults=faults) as emulator:
+        with connect(
+            f"{emulator.url}/v3/ws?{urlencode(query)}",
+            additional_headers={"Authorization": KEY},
+            proxy=None,
+        ) as connection:
+            sound = two_speakers.sound.read_bytes()[44:]
+            for start in range(0, len(sound), 3200):
+                connection.send(sound[start : start + 3200].ljust(3200, b"\0"))
+            connection.send('{"type":"Terminate"}')
+            for _ in connection:
+                pass  # the journal has it
+        messages = emulator.journal.messages("sent")
+    assert {message["type"] for message in messages} == {*ASSEMBLYAI_SERVER_MESSAGES} - {"LLMGatewayResponse"}
+    judged = subprocess.run(
+        [environment_python("assemblyai"), "-c", JUDGE],
+        input="\n".join(map(json.dumps, messages)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert judged.returncode == 0, judged.stderr
+    assert judged.stdout.split() == [f"{message['type']}Event" for message in messages]

@@ -129,8 +129,9 @@ class Session:
         number = self.connection if connection is None else connection
         return self._take(self.translator.upstream_closed(number, code, reason, self.now))
 
-    def failed(self, kind: Any, detail: str = "") -> list[Effect]:
-        return self._take(self.translator.upstream_failed(self.connection, kind, detail, self.now))
+    def failed(self, kind: Any, detail: str = "", connection: int | None = None) -> list[Effect]:
+        number = self.connection if connection is None else connection
+        return self._take(self.translator.upstream_failed(number, kind, detail, self.now))
 
     def happens_to_every_connection(self, event: Callable[[], object]) -> None:
         """The same event for the newest connection and for each that follows, until the session has ended."""

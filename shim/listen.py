@@ -45,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     Returns:
         The exit status: 0, or 1 when there is no microphone, key or connection, which was told on standard error.
     """
+    import asyncio
+
     from websockets.exceptions import InvalidStatus, WebSocketException
 
     from shim.microphone import MicrophoneError
@@ -61,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _fail((refusal.response.body or b"").decode(errors="replace").strip())
     except (MicrophoneError, TranscriptionError) as failure:
         return _fail(str(failure))
-    except (WebSocketException, OSError, TimeoutError) as failure:
+    except (WebSocketException, OSError, asyncio.TimeoutError) as failure:
         return _fail(f"the connection failed: {failure}")
     return 0
 

@@ -48,6 +48,16 @@ API_VERSION = "2025-05-12"
 # The WebSocket library logs request headers and frames at DEBUG level: keys and transcripts. That must never happen.
 SILENT = logging.Logger("shim.websockets", logging.CRITICAL + 1)
 
+_FAILURES_TO_CONNECT = (
+    OSError,
+    asyncio.TimeoutError,  # an OSError from Python 3.11 on
+    InvalidHandshake,
+    InvalidURI,
+    EOFError,
+    ImportError,
+    ValueError,
+)
+
 _FAILURE_OF_ERRNO = {
     errno.ECONNREFUSED: FailureKind.REFUSED,
     errno.ETIMEDOUT: FailureKind.TIMEOUT,
@@ -137,7 +147,7 @@ class Upstream:
     async def _run(self) -> None:
         try:
             connection = await self._open()
-        except (OSError, InvalidHandshake, InvalidURI, EOFError, ImportError, ValueError) as error:
+        except _FAILURES_TO_CONNECT as error:
             self._closing = True
             self._listener.upstream_failed(self.connection, *_explain(error, self._url))
             return
@@ -226,8 +236,7 @@ class _Connect(connect):
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine; no proxy is asked for it."""
-    """Whether a host name or address is this machine's own."""
+    """Whether a host name or address is this machine's own; no proxy is asked for it."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -253,7 +262,7 @@ def _explain(error: Exception, url: str) -> tuple[FailureKind, str]:
 
 def failure_of(error: Exception) -> FailureKind:
     """The kind of an exception that opening a connection raised."""
-    if isinstance(error, TimeoutError):
+    if isinstance(error, (TimeoutError, asyncio.TimeoutError)):  # one and the same from Python 3.11 on
         return FailureKind.TIMEOUT
     if isinstance(error, socket.gaierror):
         return FailureKind.DNS

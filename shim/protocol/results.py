@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from shim.protocol.assemblyai import Word
-from shim.protocol.speechmatics import Result, punctuation, word
+from shim.protocol.speechmatics import Alternative, Result, punctuation, word
 
 _SENTENCE_ENDS = frozenset(".!?。！？।॥؟")
 _PAUSES = frozenset(",;:…，、；：،؛")
@@ -124,8 +124,15 @@ def compose(
         start, end = spoken.start / 1000, spoken.end / 1000
         if label:
             speaker = label(spoken.speaker)
-        if pieces.is_plain:  # as most words are
-            results.append(word(pieces.text, spoken.confidence, language, start, end, speaker))
+        if pieces.is_plain:  # as most words are, so that even calling `word` for them would be felt
+            reading: Alternative = {
+                "confidence": spoken.confidence,
+                "content": pieces.text,
+                "language": language,
+            }
+            if speaker is not None:
+                reading["speaker"] = speaker
+            results.append({"alternatives": [reading], "end_time": end, "start_time": start, "type": "word"})
             texts.append(pieces.text)
             continue
         text, before, core, after, disfluency, is_left_out, _ = pieces

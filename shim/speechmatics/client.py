@@ -333,10 +333,14 @@ class WebsocketClient:
         except ForceEndSession:
             raise
         except BaseException:
-            if self._local_url is not None and not receiving.done():
+            if self._local_url is not None and (not receiving.done() or receiving.cancelled()):
                 sending.cancel()
                 drain(self._local_url)
                 await asyncio.wait({receiving, sending}, timeout=CLOSE_SECONDS)
+                if receiving.cancelled():
+                    # Before Python 3.11, Ctrl-C cancels every task of the loop, not the program's alone.
+                    receiving = asyncio.create_task(self._receive(websocket))
+                    await asyncio.wait({receiving}, timeout=CLOSE_SECONDS)
             raise
         finally:
             sending.cancel()

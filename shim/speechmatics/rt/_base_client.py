@@ -163,6 +163,10 @@ class _BaseClient(EventEmitter):
         try:
             if owed and reader is not None and session.transport.drain():
                 await asyncio.wait({reader}, timeout=CLOSE_SECONDS)
+                if reader.cancelled():
+                    # Before Python 3.11, Ctrl-C cancels every task of the loop, not the program's alone.
+                    reader = self._start_reading(session)
+                    await asyncio.wait({reader}, timeout=CLOSE_SECONDS)
         finally:
             session.done.set()
             session.info.is_running = False
@@ -203,7 +207,7 @@ class _BaseClient(EventEmitter):
         session = await self._fresh_session()
         try:
             await session.transport.connect(ws_headers)
-            session.reader = asyncio.create_task(self._receive(session))
+            self._start_reading(session)
             await self._send(session, json.dumps(start))
             if not await first_of(session.started.wait(), session.done.wait(), timeout=START_SECONDS):
                 raise TimeoutError("Timed out waiting for RecognitionStarted")
@@ -262,6 +266,18 @@ class _BaseClient(EventEmitter):
             session.closed = True
             raise
 
+    def _start_reading(self, session: _Session) -> asyncio.Task[None]:
+        def note_end(reader: asyncio.Task[None]) -> None:
+            # Whoever cancels the reader may let another one go on.
+            if not reader.cancelled():
+                session.closed = True
+                session.info.is_running = False
+                session.done.set()
+
+        session.reader = asyncio.create_task(self._receive(session))
+        session.reader.add_done_callback(note_end)
+        return session.reader
+
     async def _receive(self, session: _Session) -> None:
         """Hand on every message until the connection ends."""
         try:
@@ -279,10 +295,6 @@ class _BaseClient(EventEmitter):
             if not session.done.is_set():
                 self._logger.error("Receive loop error: %s", error)
             await session.transport.close()
-        finally:
-            session.closed = True
-            session.info.is_running = False
-            session.done.set()
 
     def _follow(self, event: str, message: dict[str, Any]) -> None:
         session = self._session

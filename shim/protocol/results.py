@@ -118,23 +118,28 @@ def compose(
     """
     results: list[Result] = []
     texts: list[str] = []
-    speaker = None
     for spoken in words:
         pieces = pieces_of(spoken.text)
-        start, end = spoken.start / 1000, spoken.end / 1000
-        if label:
-            speaker = label(spoken.speaker)
         if pieces.is_plain:  # as most words are, so that even calling `word` for them would be felt
             reading: Alternative = {
                 "confidence": spoken.confidence,
                 "content": pieces.text,
                 "language": language,
             }
-            if speaker is not None:
-                reading["speaker"] = speaker
-            results.append({"alternatives": [reading], "end_time": end, "start_time": start, "type": "word"})
+            if label:
+                reading["speaker"] = label(spoken.speaker)
+            results.append(
+                {
+                    "alternatives": [reading],
+                    "end_time": spoken.end / 1000,
+                    "start_time": spoken.start / 1000,
+                    "type": "word",
+                }
+            )
             texts.append(pieces.text)
             continue
+        start, end = spoken.start / 1000, spoken.end / 1000
+        speaker = label(spoken.speaker) if label else None
         text, before, core, after, disfluency, is_left_out, _ = pieces
         if is_left_out and not (after and _has_room_for_end(results, texts)):
             continue

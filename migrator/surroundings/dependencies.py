@@ -11,7 +11,7 @@ from migrator.surroundings.file import File, Proposal, Stays
 from migrator.surroundings.manifests import commands, conda, pyproject, requirements, setup_cfg, setup_py
 from migrator.surroundings.manifests.declared import Declared, followed, removed, replaced
 from migrator.surroundings.outcome import Outcome
-from migrator.surroundings.packages import DROP_IN, FOLLOWED, MENTION, REQUIRED_WEBSOCKETS
+from migrator.surroundings.packages import BROUGHT, DROP_IN, FOLLOWED, LEAST, MENTION, is_too_old
 from migrator.surroundings.text import Text
 
 READERS: Mapping[str, Callable[[Text], list[Declared]]] = {
@@ -53,6 +53,7 @@ def plan(files: Sequence[File], outcome: Outcome) -> dict[str, list[Proposal]]:
             scope = outcome.below(file.folder)
             plans[file.path] = [
                 *_edited(file, items[file.path], needs.get(file.path, ()), scope),
+                *_too_old(file, items[file.path], scope),
                 *_not_understood(file, items[file.path], scope),
             ]
     for file in files:
@@ -64,7 +65,9 @@ def plan(files: Sequence[File], outcome: Outcome) -> dict[str, list[Proposal]]:
 def in_commands(file: File, outcome: Outcome) -> Iterator[Proposal]:
     """What is to be done in the command lines of a file that install packages."""
     scope = outcome.below(file.folder)
-    yield from _edited(file, commands.declared(file.text), sorted(scope.needs), scope)
+    items = commands.declared(file.text)
+    yield from _edited(file, items, sorted(scope.needs), scope)
+    yield from _too_old(file, items, scope)
 
 
 def _needs(
@@ -146,8 +149,7 @@ def _edited(
             else:
                 gone.append(item)
         new = [name for name in needs if name not in {item.name for item in there}]
-        if _loses_websockets(gone, declared, scope) and "websockets" not in new:
-            new.append("websockets")
+        new += [name for name in _lost(gone, declared, scope) if name not in new]
         beside = [item for item in there if item.name in _NEIGHBOURS]
         if (gone or beside) and not is_constraint:
             found_place = True
@@ -156,12 +158,19 @@ def _edited(
         yield from _appended(text, items, [name for name in needs if name not in declared])
 
 
-def _loses_websockets(gone: Iterable[Declared], declared: set[str], scope: Outcome) -> bool:
-    return (
-        any(item.name in REQUIRED_WEBSOCKETS for item in gone)
-        and "websockets" in scope.imported
-        and "websockets" not in declared
-    )
+def _lost(gone: Iterable[Declared], declared: set[str], scope: Outcome) -> Iterator[str]:
+    """What the code imports, and nothing would bring any more."""
+    brought = {name for item in gone for name in BROUGHT.get(item.name, ())}
+    return (name for name in sorted(brought) if name in scope.imported and name not in declared)
+
+
+def _too_old(file: File, items: Sequence[Declared], scope: Outcome) -> Iterator[Note]:
+    """Requirements with which the drop-in cannot be installed."""
+    for item in items if DROP_IN in scope.needs else ():
+        if is_too_old(item.name, file.text.text[item.start : item.end]):
+            least = ".".join(map(str, LEAST[item.name]))
+            message = f"{DROP_IN} needs {item.name} {least} or newer, which is not taken here: raise it"
+            yield Note(file.text.line_of(item.start), message)
 
 
 def _exchanged(

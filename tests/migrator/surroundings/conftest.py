@@ -32,6 +32,14 @@ CODE = {
     ],
     "sdk rewritten": [("app/sdk.py", "native", SDK, SDK_NATIVE)],
     "plugin": [("app/agent.py", "native", PLUGIN, PLUGIN.replace(b"speechmatics", b"assemblyai"))],
+    "sdk and what came with it": [
+        (
+            "app/sdk.py",
+            "shim",
+            b"from httpx import HTTPStatusError\n" + SDK,
+            b"from httpx import HTTPStatusError\n" + SDK_SHIM,
+        )
+    ],
     "untouched": [("app/sdk.py", "manual", SDK, SDK)],
     "none": [],
 }

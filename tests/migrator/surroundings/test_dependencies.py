@@ -1,8 +1,11 @@
 """What a project declares, before and after, by what its code imports afterwards."""
 
+from pathlib import Path
+
 import pytest
 
 from migrator.surroundings.outcome import facts
+from migrator.surroundings.packages import LEAST
 
 PLUGIN = b"from pipecat.services.speechmatics.stt import SpeechmaticsSTTService\n"
 SHIM = "speechmatics-to-assemblyai>=0.1"
@@ -30,6 +33,9 @@ CHANGED = [
     ("sdk", "requirements.in", "-c constraints.txt\n--index-url https://x/y\nspeechmatics-python\n",
      f"-c constraints.txt\n--index-url https://x/y\n{SHIM}\n"),
     ("sdk", "requirements.txt", "\ufeffspeechmatics-python\r\nnumpy\r\n", f"\ufeff{SHIM}\r\nnumpy\r\n"),
+    ("sdk and what came with it", "requirements.txt", "speechmatics-python\nnumpy\n", f"{SHIM}\nhttpx>=0.23\nnumpy\n"),
+    ("sdk and what came with it", "requirements.txt", "speechmatics-python\nhttpx==0.27\n", f"{SHIM}\nhttpx==0.27\n"),
+    ("sdk and what came with it", "requirements.txt", "speechmatics-rt\n", f"{SHIM}\n"),
     ("sdk and raw", "requirements.txt", "speechmatics-rt\r\nnumpy\r\n", f"{SHIM}\r\nwebsockets>=10.0\r\nnumpy\r\n"),
     ("sdk", "pyproject.toml", '[project]\ndependencies = ["speechmatics-python>=1", "numpy"]\n',
      f'[project]\ndependencies = ["{SHIM}", "numpy"]\n'),
@@ -182,6 +188,49 @@ def test_a_project_of_older_python_is_told_what_the_drop_in_needs(migrated):
     content = '[project]\nrequires-python = ">=3.8"\ndependencies = ["speechmatics-python"]\n'
     (finding,) = migrated("sdk", {"pyproject.toml": content})["pyproject.toml"].findings
     assert (finding.line, finding.message) == (2, "speechmatics-to-assemblyai needs Python 3.10 or newer")
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "line"),
+    [
+        ("requirements.txt", "fastapi\nwebsockets==13.1\n", 2),
+        ("requirements.txt", "websockets>=12,<14\n", 1),
+        ("requirements.txt", "websockets ~= 14.0\n", 1),
+        ("requirements.txt", "websockets<=14.2  # legacy API\n", 1),
+        ("requirements.txt", "websockets\nwebsocket-client==1.3.3\n", 2),
+        ("constraints.txt", "websockets==12.0\n", 1),
+        ("pyproject.toml", '[project]\ndependencies = [\n  "websockets (<15)",\n]\n', 3),
+        ("pyproject.toml", '[tool.poetry.dependencies]\nwebsockets = "^12.0"\n', 2),
+        ("environment.yml", "dependencies:\n  - pip:\n    - websockets==13.1\n", 3),
+        ("Dockerfile", "RUN pip install 'websockets<14'\n", 1),
+    ],
+)
+def test_a_version_that_the_drop_in_cannot_use_is_told(migrated, path, content, line):
+    findings = migrated("raw on the drop-in", {path: content})[path].findings
+    assert [(f.line, "speechmatics-to-assemblyai needs" in f.message) for f in findings] == [(line, True)]
+
+
+@pytest.mark.parametrize(
+    ("code", "path", "content"),
+    [
+        ("raw on the drop-in", "requirements.txt", "websockets>=10\n"),
+        ("raw on the drop-in", "requirements.txt", "websockets==15.0.1\n"),
+        ("raw on the drop-in", "requirements.txt", "websockets>=12,<16\n"),
+        ("raw on the drop-in", "requirements.txt", "websockets!=13.0\n"),
+        ("raw on the drop-in", "requirements.txt", "websocket-client==1.8.0\n"),
+        ("raw on the drop-in", "requirements.txt", 'websockets; python_version < "3.12"\n'),
+        ("raw", "requirements.txt", "websockets==13.1\n"),
+    ],
+)
+def test_a_version_that_the_code_can_use_is_not_told(migrated, code, path, content):
+    result = migrated(code, {path: content}).get(path)
+    assert result is None or result.findings == ()
+
+
+def test_those_versions_are_what_the_drop_in_requires():
+    project = (Path(__file__).parents[3] / "pyproject.toml").read_text()
+    for name, release in LEAST.items():
+        assert f'"{name}>={".".join(map(str, release))}"' in project
 
 
 def test_bytes_that_are_no_utf8_and_mixed_line_ends_stay(migrated):

@@ -352,6 +352,8 @@ class _Decision:
             if attempt.is_whole:
                 return self.rewritten(attempt)
             reasons = self.reasons(attempt)
+            if self.options.partial and not attempt.elsewhere and _parses(attempt):
+                return self.marked(attempt, reasons)
         said = _grouped(reasons)
         decided = sdk_unit.decide(file.path, program, session, said.pop(file.place, []), self.options)
         result = FileResult(

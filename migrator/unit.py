@@ -78,7 +78,7 @@ def native(session: Session, options: Options, rules: tuple[Rule, ...] = CONNECT
                     obstacles.append(proposal)
                 elif isinstance(proposal, Note):
                     findings.append(finding(proposal.line, rule.id, proposal.message))
-    findings += _finals(session)
+        findings += _finals(session)
     obstacles += _used_by_others(session, plan)
     gone = _gone_lines(plan)
     obstacles = [obstacle for obstacle in dict.fromkeys(obstacles) if obstacle.line not in gone]

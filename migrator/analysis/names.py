@@ -588,7 +588,8 @@ class Names:
     def calls_of(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.Call] | None:
         """Calls of a function or method of this source; None when it is also used in another way."""
         binding = self.attributes.get(function.name) if self._is_method(function) else None
-        loads = list(binding.loads) if binding else []
+        # Methods are no functions of modules: asyncio.run() is not run() of a class.
+        loads = [load for load in binding.loads if not self._is_of_module(load)] if binding else []
         if self._is_used_out_of_sight(function):
             return None
         variable = self._known(self.scope(function), function.name)
@@ -603,6 +604,15 @@ class Names:
                 return None
             calls.append(parent)
         return calls
+
+    def _is_of_module(self, load: ast.expr) -> bool:
+        """Whether an attribute is read of what an ``import`` statement binds."""
+        owner = self.binding(load.value) if isinstance(load, ast.Attribute) else None
+        return (
+            owner is not None
+            and bool(owner.stores)
+            and all(isinstance(self.parents.get(store), ast.Import) for store in owner.stores)
+        )
 
     def _is_used_out_of_sight(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
         """Whether other files of the project may call a function."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from migrator.analysis.names import Binding, Names
+from migrator.analysis.names import Binding, Names, keyword_value
 from migrator.analysis.scan import named_modules
 from migrator.analysis.source import Source
 from migrator.dialects import others, sdk_names
@@ -130,6 +130,17 @@ class SdkProgram:
         ]
         yield from sorted(calls, key=lambda call: (call.lineno, call.col_offset))
 
+    def calls_of(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.Call]:
+        """Calls of a function or method of this source; none where it is also used in another way.
+
+        Clients have methods of such names, too: run() of a program's own class often calls that of the client.
+        """
+        return [
+            call
+            for call in self.names.calls_of(function) or []
+            if not (isinstance(call.func, ast.Attribute) and self.is_client(call.func.value))
+        ]
+
     def is_client(self, expression: ast.expr) -> bool:
         """Whether an expression is a real-time client that this source makes."""
         made = self.made(expression)
@@ -137,7 +148,7 @@ class SdkProgram:
 
     def is_file(self, expression: ast.expr) -> bool:
         """Whether an expression is an opened file, or bytes that can be read like one; not what is read with ``await``."""
-        match self.made(expression):
+        match self.given(expression):
             case ast.Call(func=ast.Name(id="open" as name) as function):
                 return self.names.lookup(function, name) is None
             case ast.Call(func=ast.Name(id="BytesIO") | ast.Attribute(attr="BytesIO")):
@@ -150,7 +161,7 @@ class SdkProgram:
 
     def is_pipe(self, expression: ast.expr) -> bool:
         """Whether an expression gives bytes as they come: standard input, what another program writes, what an address has."""
-        match self.made(expression):
+        match self.given(expression):
             case ast.Attribute(attr="buffer", value=ast.Attribute(attr="stdin", value=ast.Name(id="sys"))):
                 return True
             case ast.Attribute(attr="stdout", value=process):
@@ -170,6 +181,28 @@ class SdkProgram:
             if isinstance(item, ast.withitem) and item.optional_vars is binding.stores[0]:
                 return item.context_expr
         return resolved
+
+    def given(self, expression: ast.expr) -> ast.expr:
+        """As `made`; a parameter of a function that is called once is what it is called with."""
+        made = self.made(expression)
+        binding = self.names.binding(made)
+        parameter = binding.stores[0] if binding is not None and len(binding.stores) == 1 else None
+        if not isinstance(parameter, ast.arg):
+            return made
+        function = next(self.names.ancestors(self.names.parents[parameter]), None)
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            return made
+        calls = self.calls_of(function)
+        parameters = self.names.parameters(function)
+        if len(calls) != 1 or parameter not in parameters or calls[0] in self.names.ancestors(expression):
+            return made
+        (call,) = calls
+        place = parameters.index(parameter)
+        is_seen = not any(isinstance(argument, ast.Starred) for argument in call.args)
+        argument = keyword_value(call, parameter.arg) or (
+            call.args[place] if is_seen and place < len(call.args) else None
+        )
+        return self.given(argument) if argument is not None else made
 
 
 CLIENTS = ("WebsocketClient", "AsyncClient", "AsyncMultiChannelClient")

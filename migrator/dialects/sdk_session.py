@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from migrator.analysis.names import Binding, Function, keyword_value
+from migrator.analysis.names import Binding, Function, Names, keyword_value
 from migrator.analysis.scan import touch_points
 from migrator.dialects.messages import read_messages
 from migrator.dialects.sdk import SdkProgram
@@ -26,6 +27,10 @@ _LEFT_OUT: dict[str, dict[str, Any]] = {
 }
 """What both SDKs send where the program leaves an argument out."""
 
+_LOOPS = (
+    *(ast.For, ast.AsyncFor, ast.While),
+    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+)
 _RESULT = "TranscriptResult.from_message"
 _WIRE_NAMES = {name.lower(): name for name in SERVER_MESSAGES}
 
@@ -68,7 +73,8 @@ class Client:
     Attributes:
         made: the call that makes it.
         binding: the variable that holds it.
-        name: an expression that reads it.
+        target: what it is assigned to.
+        name: an expression that reads it where the session is opened.
         site: the statement that makes it: an assignment, or the ``with`` of which it is the object.
         is_async: whether it is used with ``await``.
         is_legacy: whether it is speechmatics-python's.
@@ -91,6 +97,7 @@ class Client:
 
     made: ast.Call
     binding: Binding
+    target: ast.Name | ast.Attribute
     name: str
     site: ast.stmt
     is_async: bool
@@ -161,7 +168,7 @@ def _client(program: SdkProgram, made: ast.Call, path: str) -> Client:
     kind = path.rpartition(".")[2]
     if kind not in _REGISTER:
         raise Unclear(made, "several channels are transcribed at once")
-    binding, site = _holder(program, made)
+    binding, target, site = _holder(program, made)
     methods: dict[str, list[ast.Call]] = {}
     handlers: list[Handler] = []
     for load in binding.loads:
@@ -183,7 +190,7 @@ def _client(program: SdkProgram, made: ast.Call, path: str) -> Client:
     if len(opened) != 1:
         raise Unclear(opened[1] if opened else made, "not exactly one session is opened with the client")
     client = Client(
-        *(made, binding, program.source.segment(_receiver(opened[0])), site),
+        *(made, binding, target, program.source.segment(_receiver(opened[0])), site),
         *(isinstance(names.parents[opened[0]], ast.Await), kind == "WebsocketClient", opened[0]),
         *_configuration(program, opened[0]),
     )
@@ -201,11 +208,11 @@ def _receiver(call: ast.Call) -> ast.expr:
     return call.func.value
 
 
-def _holder(program: SdkProgram, made: ast.Call) -> tuple[Binding, ast.stmt]:
+def _holder(program: SdkProgram, made: ast.Call) -> tuple[Binding, ast.Name | ast.Attribute, ast.stmt]:
     names = program.names
     parent = names.parents[made]
     match parent:
-        case ast.Assign(targets=[ast.Name() as target]):
+        case ast.Assign(targets=[ast.Name() | ast.Attribute(value=ast.Name()) as target]):
             site: ast.stmt = parent
         case ast.withitem(optional_vars=ast.Name() as target):
             block = names.parents[parent]
@@ -216,20 +223,49 @@ def _holder(program: SdkProgram, made: ast.Call) -> tuple[Binding, ast.stmt]:
     binding = names.binding(target)
     if binding is None or len(binding.stores) != 1:
         raise Unclear(made, "the variable of the client also holds something else")
-    return binding, site
+    return binding, target, site
 
 
 def _once(program: SdkProgram, client: Client) -> None:
     """AssemblyAI's client opens one session; Speechmatics' opens as many as it is asked to."""
+    if not _once_each(program, client.made, client.opened):
+        raise Unclear(client.opened, "the client may open several sessions")
+
+
+def _once_each(program: SdkProgram, made: ast.expr, used: ast.Call) -> bool:
+    """Whether a call runs at most once for every object that is made: in the same lines, or in a function or method that
+    is called once for each."""
     names = program.names
-    if names.function(client.made) is not names.function(client.opened):
-        raise Unclear(client.opened, "the client is made elsewhere and may open several sessions")
-    loops = [
-        {node for node in names.ancestors(call) if isinstance(node, ast.For | ast.AsyncFor | ast.While)}
-        for call in (client.made, client.opened)
-    ]
-    if loops[0] != loops[1]:
-        raise Unclear(client.opened, "the client opens several sessions")
+    home, place = names.function(made), names.function(used)
+    if home is place:
+        return _loops(names, made) == _loops(names, used)
+    if not isinstance(place, ast.FunctionDef | ast.AsyncFunctionDef) or _loops(names, used):
+        return False
+    calls = program.calls_of(place)
+    if len(calls) != 1:
+        return False
+    owner = names.parents[place]
+    if isinstance(owner, ast.ClassDef) and names.parents.get(home or owner) is owner:
+        # A method of the class that makes it: once for each object of the class.
+        whose = _receiver(calls[0]) if isinstance(calls[0].func, ast.Attribute) else None
+        of = program.made(whose) if whose is not None else None
+        if isinstance(of, ast.Call):
+            binding = names.binding(of.func)
+            is_constructor = isinstance(home, ast.FunctionDef) and home.name == "__init__"
+            return (
+                is_constructor
+                and binding is not None
+                and binding.stores == [owner]
+                and _once_each(program, of, calls[0])
+            )
+    return _once_each(program, made, calls[0])
+
+
+def _loops(names: Names, node: ast.AST) -> list[ast.AST]:
+    """The loops around a node, within its function."""
+    function = names.function(node)
+    around = itertools.takewhile(lambda parent: parent is not function, names.ancestors(node))
+    return [parent for parent in around if isinstance(parent, _LOOPS)]
 
 
 # Handlers
@@ -442,7 +478,7 @@ def _reads(program: SdkProgram, client: Client) -> bool:
     the loop while it waits: it gets a thread, as the SDK gave it one.
     """
     assert client.stream is not None
-    made = program.made(client.stream)
+    made = program.given(client.stream)
     binding = program.names.binding(made.func) if isinstance(made, ast.Call) else None
     owner = binding.stores[0] if binding is not None and len(binding.stores) == 1 else None
     if not isinstance(owner, ast.ClassDef):

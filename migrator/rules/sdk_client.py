@@ -7,7 +7,7 @@ import json
 from collections.abc import Generator, Iterator
 from typing import Any
 
-from migrator.analysis.names import UNKNOWN, keyword_value
+from migrator.analysis.names import UNKNOWN, Binding, Names, keyword_value
 from migrator.analysis.source import Source
 from migrator.dialects.sdk_configuration import constant
 from migrator.dialects.sdk_session import Client, SdkSession, sleep_of
@@ -52,7 +52,7 @@ def propose_client(session: Session, plan: Plan) -> Iterator[Proposal]:
         return
     settings = session.names.binding(client.given) if client.given is not None else None
     for binding in (client.binding, settings):
-        if binding is not None and is_seen_outside(plan.session.names, binding):
+        if binding is not None and _is_used_elsewhere(session.names, binding):
             yield Obstacle(client.made.lineno, f"another file may use {binding.name}")
     kind = "AsyncStreamingClient" if client.is_async else "StreamingClient"
     yield Need(STREAMING, kind)
@@ -73,6 +73,11 @@ def propose_client(session: Session, plan: Plan) -> Iterator[Proposal]:
         yield from _called_with(source, client.settings, client.key, options, inner="")
     else:
         yield from _called_with(source, client.made, client.key, options, inner="StreamingClientOptions")
+
+
+def _is_used_elsewhere(names: Names, binding: Binding) -> bool:
+    """Whether a file out of sight may use a variable of the module, or an attribute."""
+    return is_seen_outside(names, binding) or (binding.scope is None and bool(names.users_elsewhere(binding)))
 
 
 def _called_with(
@@ -228,12 +233,12 @@ def _parameters(session: Session, plan: Plan, client: Client, outer: str, record
 def propose_session(session: Session, plan: Plan) -> Iterator[Proposal]:
     """Connect, stream, and disconnect with Terminate, whatever happens; an error of the service is raised."""
     client = _client(session)
-    errors = plan.fresh("errors", "session_errors")
+    errors = _beside(client.name, plan.fresh("errors", "session_errors"))
     # speechmatics-rt tells an error during the session to handlers alone; a program with such a handler decides itself.
     is_raised = client.is_legacy or not any(handler.kind == "Error" for handler in client.handlers)
     raised = [f"if {errors}:", f"{session.source.indent}raise {errors}[0]"] if is_raised else []
     if is_raised or client.stream is None:
-        yield from _kept_errors(session, client, errors)
+        yield from _kept_errors(session, client, errors.rpartition(".")[2])
     if is_raised and not client.is_legacy:
         yield Note(
             client.opened.lineno, "an error of the service raises StreamingError, also during the session"
@@ -251,11 +256,18 @@ def propose_session(session: Session, plan: Plan) -> Iterator[Proposal]:
             yield replace(session.source, call, f"{client.name}.disconnect(terminate=True)", _REASON)
 
 
-def _kept_errors(session: Session, client: Client, errors: str) -> Iterator[Proposal]:
+def _beside(client: str, name: str) -> str:
+    """A name that stands where the client stands: a variable, or an attribute of the same object."""
+    owner, dot, _ = client.rpartition(".")
+    return f"{owner}{dot}{name}"
+
+
+def _kept_errors(session: Session, client: Client, name: str) -> Iterator[Proposal]:
     source = session.source
+    kept_as = source.segment(client.target)
+    errors = _beside(kept_as, name)
     text = (
-        f"{errors} = []\n"
-        f"{client.name}.on(StreamingEvents.Error, lambda _client, error: {errors}.append(error))"
+        f"{errors} = []\n{kept_as}.on(StreamingEvents.Error, lambda _client, error: {errors}.append(error))"
     )
     yield Need(STREAMING, "StreamingEvents")
     reason = "the client reports errors to handlers and raises none"
@@ -488,18 +500,19 @@ def _caught(session: Session, client: Client) -> Iterator[Proposal]:
             yield from _status(session, load)
 
 
-def _clauses(session: Session, client: Client) -> Iterator[ast.ExceptHandler]:
+def _clauses(session: SdkSession, client: Client) -> Iterator[ast.ExceptHandler]:
     """Every ``except`` that an error of the session may reach in this source."""
     names = session.names
     pending: list[ast.AST] = [client.opened]
+    seen: set[ast.AST] = set()
     while pending:
-        node = pending.pop()
-        child = node
-        for parent in names.ancestors(node):
+        child = pending.pop()
+        for parent in names.ancestors(child):
             if isinstance(parent, ast.Try) and child in parent.body:
                 yield from parent.handlers
             if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef):
-                pending += names.calls_of(parent) or []
+                pending += [] if parent in seen else session.program.calls_of(parent)
+                seen.add(parent)
                 break
             child = parent
 

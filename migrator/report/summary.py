@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import sys
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -75,6 +73,9 @@ def to_install(files: Iterable[FileResult]) -> tuple[str, ...]:
 
 
 def _third_party(source: bytes) -> set[str]:
+    import ast
+    import warnings
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the user's escapes are not our subject
         tree = ast.parse(source)

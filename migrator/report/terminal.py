@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TextIO
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Literal, TextIO
 from migrator.project import shown_path
 from migrator.report.summary import Summary, summarise, to_install
 from migrator.result import Edit, FileResult, Result
-from shim.settings import API_KEY_VARIABLE
 
 if TYPE_CHECKING:
     from migrator.transaction import Undone
@@ -111,6 +109,8 @@ def _wrapped(line: Line, width: int | None) -> list[str]:
     first = " " * line.indent
     if width is None:
         return [(first + text).rstrip()]
+    import textwrap
+
     return textwrap.wrap(
         text,
         width=width,
@@ -221,6 +221,8 @@ def _places(paths: Sequence[str]) -> str:
 
 
 def _next(result: Result, counts: Summary, occasion: Occasion) -> Iterator[Line]:
+    from shim.settings import API_KEY_VARIABLE
+
     steps: list[str] = []
     if occasion.mode in ("preview", "check") and occasion.command:
         steps.append(f"Nothing is written yet. To write it: {occasion.command}")

@@ -10,7 +10,7 @@ from pathlib import Path
 import libcst
 import pytest
 
-from migrator.engine import migrate_source
+from migrator.engine import migrate_project, migrate_source
 from migrator.options import Options
 from migrator.project import SPEECHMATICS_MARKS, mentions_speechmatics
 
@@ -70,6 +70,19 @@ def large_with_candidates(tmp_path_factory):
     return plant(tmp_path_factory.mktemp("candidates") / "project", FILES, CANDIDATES)
 
 
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """A project of 3,000 Python files, and as many files around the code and files that are none of ours."""
+    root = plant(tmp_path_factory.mktemp("mixed") / "project", 3_000)
+    around = ("workflow.yaml", "page.js", "page.html", "Dockerfile", "guide.md", "settings.ini")
+    others = ("data.json", "styles.css", "rows.csv", "LICENSE", "drawing.svg", "words.txt")
+    names = around + others
+    for number, path in enumerate(sorted(root.rglob("*.py"))):
+        shutil.copy(path, path.with_name(f"{path.stem}.{names[number % len(names)]}"))
+        shutil.copy(path, path.with_name(f"{path.stem}.{names[(number + 6) % len(names)]}"))
+    return root
+
+
 def command(*arguments, cwd, allowed=(0,)):
     """A function that runs a command."""
 
@@ -125,6 +138,21 @@ def test_nothing_to_do_costs_little_more_than_grep(large, best_of, table):
     assert times["migrate"] < 5 * times["grep"]
 
 
+def test_a_tree_of_all_kinds_of_files_costs_little_more_than_grep(mixed, best_of, table):
+    times = in_turns(
+        best_of,
+        12,
+        grep=command("grep", "-rl", "speechmatics", ".", cwd=mixed, allowed=(1,)),
+        migrate=migrate(".", cwd=mixed),
+    )
+    files = sum(path.is_file() for path in mixed.rglob("*"))
+    table(
+        f"{files:,} files, a third of them Python and a third around the code, without Speechmatics",
+        [("grep -rl speechmatics", times["grep"]), ("migrate", times["migrate"])],
+    )
+    assert times["migrate"] < 5 * times["grep"]
+
+
 def test_a_large_project_costs_a_tenth_of_what_other_codemods_cost(
     large_with_candidates, best_of, table, tmp_path
 ):
@@ -175,9 +203,36 @@ def test_a_changed_file_costs_a_few_parses(best_of, table):
         assert rows[1][1] < 12 * rows[0][1]
 
 
+def test_a_unit_of_several_files_costs_a_few_parses(best_of, table):
+    projects = [
+        {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.py"))}
+        for folder in sorted((ROOT / "fixtures" / "projects").glob("*/legacy"))
+    ]
+    mentions = [project[path] for project in projects for path in migrate_project(project, Options())]
+    assert len(mentions) > len(projects)
+
+    def parse_all():
+        for source in mentions:
+            libcst.parse_module(source)
+
+    def migrate_all():
+        for project in projects:
+            migrate_project(project, Options())
+
+    parse, work = best_of(parse_all, 5), best_of(migrate_all, 5)
+    table(
+        f"{len(projects)} projects whose connections are divided among files",
+        [
+            (f"libcst.parse_module, the {len(mentions)} files that mention Speechmatics", parse),
+            ("migrate_project", work),
+        ],
+    )
+    assert work < 25 * parse
+
+
 def test_the_cost_grows_with_the_files_and_no_faster(large, best_of, table, tmp_path):
     rows = []
-    for files in (100, 1_000, 3_000):
+    for files in (100, 1_000):
         rows.append((f"{files:,} files", best_of(migrate(".", cwd=plant(tmp_path / str(files), files)), 7)))
     rows.append((f"{FILES:,} files", best_of(migrate(".", cwd=large), 7)))
     table("migrate by files without Speechmatics", rows)

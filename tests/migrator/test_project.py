@@ -77,6 +77,11 @@ def test_files_without_a_mark_are_counted_only(tree):
     assert (candidates.files, candidates.scanned, candidates.migrated) == ((), 2, 0)
 
 
+def test_no_mark_is_without_one_of_the_words_that_every_file_is_searched_for():
+    for mark in project.SPEECHMATICS_MARKS:
+        assert project.mentions_speechmatics(b"before " + mark + b" after")
+
+
 def test_files_that_use_assemblyai_and_no_speechmatics_count_as_migrated(tree):
     tree("a.py", content=b"URL = 'wss://streaming.assemblyai.com/v3/ws'\n")
     assert project.find(["."]).migrated == 1

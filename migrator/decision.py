@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -23,7 +24,9 @@ from migrator.edits import Obstacle, OverlapError
 from migrator.membership import STEPS, File, Unit
 from migrator.options import Options
 from migrator.result import Edit, FileResult, Finding
-from migrator.rules import CONNECTION, SDK, authorization, drop_in, other
+from migrator.rules import CONNECTION, SDK, authorization, defects, drop_in, other
+from migrator.rules.defects.defect import Facts
+from migrator.surroundings import versions
 from migrator.unit import Rewrite
 
 _MOST_FILES = 24
@@ -33,11 +36,31 @@ _REPLACES = re.compile(rb"\bpatch\b|\bmonkeypatch\b|Mock\b")
 _CONNECTORS = re.compile(rb"\bwebsockets?\b.*\bconnect\b|WebSocketApp|create_connection")
 _KEY = re.compile(r"KEY|TOKEN|SECRET")
 
+_KEPT = ". It is broken as it is, and not rewritten until that is mended"
+"""What is said with a defect: a rewrite would carry it over, or mend it without a word."""
+
 _TELLING: tuple[Kind, ...] = ("message", "host", "field", "import", "environment")
 """What says most of a test comes first."""
 
 Place = tuple[str, int]
 """A file, by its place in the project, and a line in it."""
+
+
+@dataclass
+class _Broken:
+    """Findings about what is broken in a program as it is, by file.
+
+    Attributes:
+        kept: what a rewrite would carry over or mend, so that there is none.
+        vanishing: what a rewrite leaves nothing of.
+    """
+
+    kept: list[tuple[str, Finding]] = field(default_factory=list)
+    vanishing: list[tuple[str, Finding]] = field(default_factory=list)
+
+    @property
+    def all(self) -> list[tuple[str, Finding]]:
+        return [*self.kept, *self.vanishing]
 
 
 @dataclass
@@ -47,16 +70,18 @@ class _Attempt:
     Attributes:
         session: the facts, of all files together; None where no file has a WebSocket library.
         elsewhere: obstacles in files that were not analysed.
+        broken: what is broken in the program as it is.
     """
 
     source: JoinedSource
     session: Session | None
     rewrite: Rewrite
     elsewhere: list[tuple[Place, str]] = field(default_factory=list)
+    broken: _Broken = field(default_factory=_Broken)
 
     @property
     def is_whole(self) -> bool:
-        return not self.rewrite.obstacles and not self.elsewhere
+        return not self.rewrite.obstacles and not self.elsewhere and not self.broken.kept
 
 
 def decide(tree: Tree, files: Unit, options: Options) -> dict[str, FileResult]:
@@ -95,8 +120,12 @@ class _Decision:
         foreign = [(file, found) for file in self.unit.openers for found in file.foreign]
         findings = [(file.place, unit.other_use(found)) for file, found in foreign]
         attempt = self.attempt()
+        session = attempt.session
+        if session is not None:
+            facts = Facts(session.source, session.names, session)
+            attempt.broken = self.defects(facts, attempt.source.place)
         if self.options.to == "shim":
-            return self.dropped_in(attempt, findings)
+            return self.dropped_in(attempt, [*findings, *attempt.broken.all])
         attempt.elsewhere += [
             ((file.place, found.line), f"the file also uses {found.what}") for file, found in foreign
         ]
@@ -106,7 +135,8 @@ class _Decision:
         findings += self.reasons(attempt)
         if self.options.to == "auto":
             return self.dropped_in(attempt, findings)
-        if self.options.partial and not foreign and not attempt.elsewhere and _parses(attempt):
+        is_alone = not foreign and not attempt.elsewhere and not attempt.broken.kept
+        if self.options.partial and is_alone and _parses(attempt):
             return self.marked(attempt, findings)
         return self.left_alone(findings)
 
@@ -117,12 +147,29 @@ class _Decision:
             attempt.elsewhere += self.doubles(attempt)
 
     def reasons(self, attempt: _Attempt) -> list[tuple[str, Finding]]:
-        """Why the unit is not rewritten."""
+        """Why the unit is not rewritten. What a line is broken by is said once."""
+        broken = [(place, said.line) for place, said in attempt.broken.kept]
         places = [(attempt.source.place(o.line), o.message) for o in attempt.rewrite.obstacles]
-        return [
+        prevented = [
             (place, unit.finding(line, other.NOT_REWRITTEN.id, f"not rewritten, because {message}"))
             for (place, line), message in dict.fromkeys([*places, *attempt.elsewhere])
+            if (place, line) not in broken
         ]
+        return [*prevented, *attempt.broken.all]
+
+    def defects(self, facts: Facts, place_of: Callable[[int], Place]) -> _Broken:
+        """What is broken in the program as it is."""
+        candidate = self.main.candidate
+        asked = functools.partial(versions.known, place=candidate.real, root=candidate.root)
+        broken = _Broken()
+        for detector, defect in defects.found(replace(facts, versions=asked)):
+            place, line = place_of(defect.line)
+            elsewhere, other_line = place_of(defect.other) if defect.other else (place, 0)
+            at = str(other_line) if elsewhere == place else f"{other_line} of {self.file(elsewhere).path}"
+            kept = "" if detector.goes_with_rewrite else _KEPT
+            said = unit.finding(line, detector.rule.id, f"{defect.message.replace('{other}', at)}{kept}")
+            (broken.vanishing if detector.goes_with_rewrite else broken.kept).append((place, said))
+        return broken
 
     # What the files hold together
 
@@ -335,8 +382,11 @@ class _Decision:
         attempt = None
         if self.options.to != "shim" and not program.obstacles:
             attempt = self.attempt()
-        reasons: list[tuple[str, Finding]] = []
+        facts = Facts(program.source, program.names, program=program)
+        broken = self.defects(facts, lambda line: (file.place, line))
+        reasons = broken.all
         if attempt is not None and attempt.session is not None:
+            attempt.broken = broken
             attempt.elsewhere += [
                 ((file.place, obstacle.line), obstacle.message)
                 for obstacle in sdk_unit.prevents(program, session)
@@ -362,7 +412,7 @@ class _Decision:
             file.candidate.source,
             file.source.encode(decided.rewrite.text),
             tuple(decided.rewrite.edits),
-            tuple(sorted(set(decided.rewrite.findings))),
+            tuple(sorted({*decided.rewrite.findings, *(said for _, said in broken.all)})),
             len(file.points),
             decided.left,
         )

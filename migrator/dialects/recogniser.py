@@ -12,7 +12,7 @@ from migrator.analysis.names import UNKNOWN, Binding, Function, Names, keyword_v
 from migrator.analysis.scan import touch_points
 from migrator.analysis.source import Source
 from migrator.dialects.messages import LOG_METHODS, argument_of, read_messages
-from migrator.dialects.session import Connection, Library, Sent, Session
+from migrator.dialects.session import Absent, Connection, Library, Sent, Session
 from migrator.edits import Obstacle
 from shim.protocol.mapping.hosts import region_of
 from shim.protocol.mapping.messages import CLIENT_MESSAGES
@@ -129,9 +129,9 @@ class Recogniser(ABC):
                 return node if self.names.statement(calls[1]) in handled else None
         return None
 
-    def obstacle(self, node: ast.AST, message: str) -> None:
+    def obstacle(self, node: ast.AST, message: str, kind: type[Obstacle] = Obstacle) -> None:
         """Something keeps the unit from being rewritten."""
-        obstacle = Obstacle(getattr(node, "lineno", 1), message)
+        obstacle = kind(getattr(node, "lineno", 1), message)
         if obstacle not in self.session.obstacles:
             self.session.obstacles.append(obstacle)
 
@@ -390,11 +390,10 @@ class Recogniser(ABC):
             elif kind and data is not None:
                 self.sent(call, data, kind)
         if self.session.start is None:
-            self.obstacle(
-                self.source.tree, "the StartRecognition message is not sent here as JSON that can be followed"
-            )
+            message = "the StartRecognition message is not sent here as JSON that can be followed"
+            self.obstacle(self.source.tree, message, Absent)
         if not self.session.audio:
-            self.obstacle(self.source.tree, "the place that sends audio is not in sight")
+            self.obstacle(self.source.tree, "the place that sends audio is not in sight", Absent)
 
     def sent(self, call: ast.Call, data: ast.expr, kind: Literal["audio", "text"]) -> None:
         wrapped = self.wrapper_calls(data)
@@ -619,7 +618,7 @@ class Recogniser(ABC):
         for parameter, function in self.frame_parameters.items():
             self.check_other_frames(parameter, function, seen)
         if not self.session.parsed:
-            self.obstacle(connection.call, "the place that reads the messages is not in sight")
+            self.obstacle(connection.call, "the place that reads the messages is not in sight", Absent)
 
     def check_other_frames(self, parameter: ast.arg, function: Function, frames: set[int]) -> None:
         """A function that takes received frames takes nothing else: a recorded one would be read as a new one."""

@@ -69,6 +69,8 @@ class Connection:
         site: the statement before which its parameters have to be known.
         url: the address argument.
         header: the argument with the headers, if there is one.
+        header_keyword: the keyword that it has, or would have, in this call.
+        opened_by: the dotted names that what is called may have been imported as.
         is_app: whether handlers are called (WebSocketApp).
         is_async: whether it is used with ``await``.
         handlers: handler functions by keyword.
@@ -85,6 +87,12 @@ class Connection:
     handlers: dict[str, Function] = field(default_factory=dict)
     handler_keywords: dict[str, ast.keyword] = field(default_factory=dict)
     again: list[Connection] = field(default_factory=list)
+    header_keyword: str = "header"
+    opened_by: list[str] = field(default_factory=list)
+
+
+class Absent(Obstacle):
+    """A part of a session that is nowhere in sight."""
 
 
 @dataclass(eq=False)
@@ -121,6 +129,13 @@ class Session:
     def is_understood(self) -> bool:
         """Whether there is enough of a session for the rules to work on."""
         return self.connection is not None and self.start is not None and bool(self.parsed)
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether all that is done with the connection is in sight, though parts of a session may be missing."""
+        return all(isinstance(obstacle, Absent) for obstacle in self.obstacles) and not any(
+            self.names.users_elsewhere(binding) for binding in self.sockets
+        )
 
     def is_socket(self, node: ast.expr) -> bool:
         """Whether an expression is the Speechmatics connection."""

@@ -35,9 +35,13 @@ class Websockets(Recogniser):
         if url is None or keywords is None or len(call.args) > 1:
             self.obstacle(call, "the arguments of the connection are not written out")
             return None
-        header = next((keywords[name] for name in _HEADERS if name in keywords), None)
+        keyword = next((name for name in _HEADERS if name in keywords), "")
         is_async = ".sync." not in path
-        return Connection(call, self.names.statement(call), url, header, is_async=is_async)
+        connection = Connection(
+            call, self.names.statement(call), url, keywords.get(keyword), is_async=is_async
+        )
+        connection.header_keyword, connection.opened_by = keyword, self.paths(call.func)
+        return connection
 
     def keywords(self, call: ast.Call) -> dict[str, ast.expr] | None:
         """Keyword arguments, those of a ``**options`` that is written out included."""

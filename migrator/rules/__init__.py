@@ -12,6 +12,7 @@ from migrator.rules import (
     audio,
     authorization,
     connection_parameters,
+    defects,
     drop_in,
     end_of_session,
     endpoint,
@@ -75,6 +76,7 @@ SDK: tuple[Rule, ...] = (
 """The same for programs that use a Speechmatics SDK."""
 
 CATALOGUE: dict[str, Rule] = {
-    rule.id: rule for rule in (*CONNECTION, *SDK, drop_in.RULE, plugins.RULE, *other.RULES, *around.RULES)
+    rule.id: rule
+    for rule in (*CONNECTION, *SDK, drop_in.RULE, plugins.RULE, *other.RULES, *defects.RULES, *around.RULES)
 }
 """Every rule by its id."""

@@ -53,7 +53,7 @@ def header_value(names: Names, header: ast.expr) -> ast.expr | None:
                 and _is_authorization(names, item.elts[0])
             ):
                 return item.elts[1]
-            if _leading_text(item).lower().startswith("authorization:"):
+            if leading_text(item).lower().startswith("authorization:"):
                 return item
     return None
 
@@ -63,16 +63,17 @@ def _is_authorization(names: Names, key: ast.expr | None) -> bool:
     return isinstance(value, str) and value.lower() == "authorization"
 
 
-def _leading_text(expression: ast.expr) -> str:
+def leading_text(expression: ast.expr) -> str:
+    """The text that a value begins with, as far as it is written out; empty where it begins with something else."""
     match expression:
         case ast.Constant(value=str(text)):
             return text
         case ast.JoinedStr(values=[first, *_]):
-            return _leading_text(first)
+            return leading_text(first)
         case ast.BinOp(left=left):
-            return _leading_text(left)
+            return leading_text(left)
         case ast.Call(func=ast.Attribute(value=template, attr="format")):
-            return _leading_text(template)
+            return leading_text(template)
     return ""
 
 
@@ -80,7 +81,7 @@ def without_bearer(session: Session, value: ast.expr) -> Iterator[Proposal]:
     """A value that begins with ``Bearer``, or with ``Authorization: Bearer``, without that word; and its key."""
     source, names = session.source, session.names
     value = names.resolve(value)
-    text = _leading_text(value)
+    text = leading_text(value)
     match = _BEARER.search(text)
     if not match:
         yield Obstacle(value.lineno, f"{source.segment(value)[:40]} does not begin with Bearer")

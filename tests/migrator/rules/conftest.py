@@ -110,11 +110,13 @@ def rewritten(migrate: Migrate) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def refused(migrate: Migrate) -> Callable[..., str]:
-    """Why a program that must not be rewritten was not."""
+    """Why a program that must not be rewritten was not, what is broken in it included."""
 
     def run(**places: Any) -> str:
         result = migrate(**places)
         assert result.status == "shim", result.after.decode()
-        return "\n".join(f.message for f in result.findings if f.rule == "not-rewritten")
+        return "\n".join(
+            f.message for f in result.findings if f.rule.startswith(("not-rewritten", "broken-"))
+        )
 
     return run

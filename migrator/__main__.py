@@ -2,6 +2,6 @@
 
 import sys
 
-from migrator.cli import main
+from migrator.entry import main
 
 sys.exit(main())

@@ -2,7 +2,7 @@
 
 Exit status: 0 done or nothing to do; 1 with ``--check``, something would change or needs a person; 2 wrong usage, no
 such path, or a refusal to write over uncommitted changes; 3 some file could not be read, parsed or written (the others
-are done); 130 interrupted.
+are done); 130 interrupted (``migrator.entry``).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from migrator.report.terminal import Mode
 
 DISTRIBUTION = "speechmatics-to-assemblyai"
-DONE, PENDING, USAGE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, PENDING, USAGE, FAILED = range(4)
 STDIN = "-"
 STDIN_NAME = "<stdin>"
 
@@ -56,9 +56,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         terminal.show([terminal.Line(f"{program}: {refusal}")], sys.stderr, colour=False)
         return USAGE
-    except KeyboardInterrupt:
-        print(f"{program}: interrupted; every file is whole, as it was or as it shall be", file=sys.stderr)
-        return INTERRUPTED
     except OSError as error:
         # Files of the project are handled where they are used: this is the output, or the current directory.
         _silence_output()

@@ -28,9 +28,25 @@ def endless(group, options):
 engine = endless if sys.argv[1] == "endless" else migrate_group
 migrator.engine = types.SimpleNamespace(migrate_group=engine)
 sys.argv[:2] = ["migrate"]
-from migrator.cli import main
+from migrator.entry import main
 sys.exit(main())
 """
+# Runs the command until something happens, by its audit event and a part of what the event is about, and presses Ctrl-C.
+PRESSING = """
+import os, signal, sys
+wanted, about, *sys.argv[1:] = sys.argv[1:]
+
+def press(event, arguments):
+    global wanted
+    if event == wanted and about in str(arguments[0]):
+        wanted = None
+        os.kill(os.getpid(), signal.SIGINT)
+
+sys.addaudithook(press)
+from migrator.entry import main
+sys.exit(main())
+"""
+LEGACY_LINE = b"import websocket\nws = websocket.create_connection('wss://eu2.rt.speechmatics.com/v2')\n"
 
 
 @pytest.fixture
@@ -68,6 +84,40 @@ def test_ctrl_c_ends_it_with_130_without_a_traceback_and_nothing_written(project
     assert process.returncode == 130
     assert err == "migrate: interrupted; every file is whole, as it was or as it shall be\n"
     assert {path: path.read_bytes() for path in root.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("event", "about"),
+    [
+        ("import", "migrator.cli"),
+        ("import", "argparse"),
+        ("import", "migrator.project"),
+        ("os.scandir", "."),
+        ("os.scandir", "inner"),
+        ("open", "live.py"),
+        ("import", "migrator.engine"),
+        ("import", "libcst"),
+        ("import", "migrator.report.terminal"),
+        ("import", "migrator.transaction"),
+        ("os.rename", "inner"),
+    ],
+)
+def test_ctrl_c_at_any_moment_is_one_line_and_no_file_is_half_written(project, event, about):
+    root = project("inner/live.py", "inner/other.py", content=LEGACY_LINE)
+    home = root.parent / "state"
+    done = subprocess.run(
+        [sys.executable, "-c", PRESSING, event, about, "--write", "--allow-dirty", "--to", "shim"],
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[2]), "XDG_STATE_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "migrate: interrupted; every file is whole, as it was or as it shall be\n"
+    new = LEGACY_LINE.replace(b"import websocket", b"from shim import websocket")
+    assert {path.name for path in (root / "inner").iterdir()} == {"live.py", "other.py"}
+    assert {path.read_bytes() for path in (root / "inner").iterdir()} <= {LEGACY_LINE, new}
 
 
 def test_a_reader_that_has_enough_is_no_error(project, start):

@@ -59,12 +59,12 @@ def _by_version(facts: Facts, used: str, line: int) -> Iterator[Defect]:
     allowed = {version for known in said for version in known.allowed(versions)}
     if not said or not allowed or any(_is_new(version) is (used == NEW) for version in allowed):
         return
-    wanted = OLD if used == NEW else NEW
+    advice = f"install websockets 14 or newer, or call it {OLD}" if used == NEW else f"call it {NEW}"
     known = said[0]
     yield Defect(
         line,
         f"{known.where} has websockets{known.bounds}, whose connect() takes no {used}, so connecting fails with a "
-        f"TypeError: call it {wanted}",
+        f"TypeError: {advice}",
     )
 
 

@@ -683,6 +683,12 @@ def test_what_is_said_names_the_file_and_the_bounds(tmp_path: Path) -> None:
     )
 
 
+def test_what_the_drop_in_needs_is_advised_where_the_keyword_is_the_new_one(tmp_path: Path) -> None:
+    result = project(tmp_path, {"requirements.txt": "websockets==12.0\n"}, "additional_headers")
+    [message] = [f.message for f in result.findings if f.rule == "broken-header-keyword"]
+    assert "install websockets 14 or newer, or call it extra_headers" in message
+
+
 @pytest.mark.parametrize(
     "files",
     [
@@ -691,6 +697,7 @@ def test_what_is_said_names_the_file_and_the_bounds(tmp_path: Path) -> None:
         {"requirements.txt": "websockets @ https://example.org/websockets.zip\n"},
         {"requirements.txt": "websockets==nonsense!\n"},
         {"requirements.txt": "websockets>=99\n"},
+        {"requirements.txt": "websockets==14.0\n"},
         {"requirements.txt": "websockets-extra==12\n"},
         {
             "requirements.txt": "websockets==12.0; python_version < '3.9'\nwebsockets>=14; python_version >= '3.9'\n"

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from migrator.analysis.scan import touch_points
@@ -78,7 +78,16 @@ def test_a_program_without_some_of_its_statements(data: st.DataObject, chosen: O
     for node in data.draw(st.lists(st.sampled_from(statements), max_size=3)):
         for number in range(node.lineno - 1, node.end_lineno or node.lineno):
             lines[number] = "" if number >= node.lineno else " " * node.col_offset + "pass\n"
+    assume(_compiles("".join(lines)))
     check("".join(lines).encode(), chosen)
+
+
+def _compiles(text: str) -> bool:
+    try:
+        compile(text, "<program>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return False
+    return True
 
 
 @slow

@@ -89,6 +89,10 @@ class JoinedSource(Source):
         path = self.project.module(self._paths[within], level, name)
         return self._trees.get(path, path) if path is not None else None
 
+    def path_of(self, module: ast.Module) -> str:
+        """The file that a part is."""
+        return self._paths[module]
+
     def binds(self, module: ast.Module, name: str) -> bool:
         """Whether a part has a name of its own, which comes before a file of that name beside it."""
         return name in self._bound[module]

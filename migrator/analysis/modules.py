@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from migrator.analysis import outside
+
 _STATEMENT = re.compile(
     r"^[ \t]*(?:from|import)\b(?:[^\n(#\\]|\\\r?\n)*(?:\([^)]*\)(?:[^\n#\\]|\\\r?\n)*)?", re.MULTILINE
 )
@@ -21,6 +23,8 @@ _STATEMENT = re.compile(
 _IMPORTS = re.compile(rb"\n[ \t]*(?:from|import)\b(?:[^\n(#]*\([^)]*\)|[^\n#]*)")
 _WORDS = re.compile(rb"\w+")
 _ATTRIBUTES = re.compile(rb"\.\s*(\w+)")
+_LARGEST_DATA = 1_000_000
+"""Bytes of a file with settings; a larger one holds something else."""
 _PACKAGE = "__init__.py"
 _SHARED_BY_TESTS = "conftest.py"
 _NEVER_OURS = frozenset({"aiohttp", "shim", "speechmatics", "websocket", "websockets"})
@@ -101,6 +105,33 @@ class Tree:
             return b""
         try:
             return self._read(path)
+        except OSError:
+            return b""
+
+    def data_file(self, program: str, path: str) -> str | None:
+        """The file of the project that a program reads; None where there is none, or more than one.
+
+        Args:
+            program: the source that reads it.
+            path: as `outside.path_of` gives it. A relative one is taken from the folders from which the program may be
+                started: its own, and those above as far as the project's.
+        """
+        if path.startswith(outside.FILE):
+            places = [os.path.normpath(program + path.removeprefix(outside.FILE))]
+        elif os.path.isabs(path):
+            return None
+        else:
+            places = [os.path.normpath(os.path.join(each, path)) for each in self._folders_above(program)]
+        found = [place for place in dict.fromkeys(places) if self.read_data(place)]
+        return found[0] if len(found) == 1 else None
+
+    def read_data(self, path: str) -> bytes:
+        """The bytes of a file beside the code; empty for one that is too large, cannot be read or is not the project's."""
+        inside = os.path.join(os.path.realpath(self.root), "")
+        if not self.root or not os.path.realpath(path).startswith(inside):
+            return b""
+        try:
+            return _read(path) if os.path.getsize(path) <= _LARGEST_DATA else b""
         except OSError:
             return b""
 

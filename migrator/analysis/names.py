@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from migrator.analysis import outside
+from migrator.analysis.objects import Objects, last_name
+
 if TYPE_CHECKING:
     from migrator.analysis.joined import JoinedSource
     from migrator.analysis.source import Source
@@ -67,6 +70,19 @@ UNKNOWN: Final = _Unknown()
 """The value of an expression that this analysis cannot tell."""
 
 
+@dataclass(frozen=True)
+class Assumption:
+    """A value that somebody outside of the source may set otherwise.
+
+    Attributes:
+        value: what it is unless they do.
+        reasons: where they do, as "the environment variable NAME".
+    """
+
+    value: Any
+    reasons: tuple[str, ...]
+
+
 @dataclass(eq=False)
 class Binding:
     """A variable, or an attribute name of the source's objects.
@@ -116,7 +132,9 @@ class Names:
         self._declared: dict[tuple[ast.AST, str], ast.AST] = {}
         self._variables: dict[tuple[ast.AST, str], Binding] = {}
         self.attributes: dict[str, Binding] = {}
-        self._asked: set[ast.expr] = set()
+        self.objects = Objects(self)
+        self._followed: set[ast.AST] = set()
+        self._assumed: list[str] | None = None
         self._collect()
 
     @classmethod
@@ -430,57 +448,115 @@ class Names:
         return None
 
     def resolve(self, expression: ast.expr) -> ast.expr:
-        """Follow names and attributes that are assigned once to the expression behind them."""
+        """Follow names, attributes and entries of dicts that have one value to the expression behind them."""
         for _ in range(20):
-            binding = self.binding(expression)
             self._want(expression)
-            if binding is None or (binding.scope is None and expression in self._members):
+            if isinstance(expression, ast.Attribute) and expression not in self._members:
+                found = self.objects.attribute(expression)
+            elif isinstance(expression, ast.Subscript):
+                found = self._entry(expression)
+            elif isinstance(expression, ast.BoolOp):
+                found = self._fallback(expression)
+            else:
+                binding = self.binding(expression)
+                is_known = binding is not None and not isinstance(self._members.get(expression), str)
+                values = self.assigned(binding) if binding is not None and is_known else []
+                found = values[0] if len(values) == 1 else None
+            if found is None or found is expression or isinstance(found, Opaque):
                 return expression
-            values = self.assigned(binding)
-            if len(values) != 1 or isinstance(values[0], Opaque) or values[0] is expression:
-                return expression
-            if binding.scope is None and not self._is_of(expression, binding):
-                return expression
-            expression = values[0]
+            expression = found
         return expression
 
-    def _is_of(self, attribute: ast.expr, binding: Binding) -> bool:
-        """Whether all that is assigned to attributes of this name is assigned to the object that one is read of."""
-        assert isinstance(attribute, ast.Attribute)
-        return all(
-            self._same_object(attribute.value, store.value)
-            if isinstance(store, ast.Attribute)
-            else self._class_of(attribute.value) is self.scope(store)
-            for store in binding.stores
-        )
+    def _fallback(self, expression: ast.BoolOp) -> ast.expr | None:
+        """The last part of ``one or other``, where the others are known to be nothing."""
+        *others, last = expression.values
+        is_or = isinstance(expression.op, ast.Or)
+        return last if is_or and all(not self.value(other) for other in others) else None
 
-    def _same_object(self, one: ast.expr, other: ast.expr) -> bool:
-        if isinstance(one, ast.Attribute) and isinstance(other, ast.Attribute):
-            return one.attr == other.attr and self._same_object(one.value, other.value)
-        binding, owner = self.binding(one), self._class_of(one)
-        return (binding is not None and binding is self.binding(other)) or (
-            owner is not None and owner is self._class_of(other)
-        )
+    def _entry(self, subscript: ast.Subscript) -> ast.expr | None:
+        """The only value that a dict has for a key, where the dict is written out and nobody changes it."""
+        return self._item(subscript.value, subscript.slice)
 
-    def _class_of(self, expression: ast.expr) -> ast.ClassDef | None:
-        """The class of this source that an expression is, or is an object of."""
-        if expression in self._asked:  # node.next = node.next.next
+    def _item(self, container: ast.expr, index: ast.expr) -> ast.expr | None:
+        key = self.value(index)
+        holder = self.origin(container)
+        if not isinstance(holder, ast.Dict) or not isinstance(key, str | int) or None in holder.keys:
             return None
-        self._asked.add(expression)
-        resolved = self.resolve(expression)
-        self._asked.remove(expression)
-        if isinstance(resolved, ast.Call):
-            resolved = resolved.func
-        binding = self.binding(resolved) if isinstance(resolved, ast.Name) else None
-        store = binding.stores[0] if binding is not None and len(binding.stores) == 1 else None
-        if isinstance(store, ast.ClassDef):
-            return store
-        function = self.parents.get(self.parents[store]) if isinstance(store, ast.arg) else None
-        owner = self.parents.get(function) if function is not None else None
-        is_self = isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and function.args.args[:1] == [
-            store
-        ]
-        return owner if is_self and isinstance(owner, ast.ClassDef) else None
+        if any(self.may_differ(binding) for binding in self._behind(container)):
+            return None
+        keys = [self.value(each) for each in holder.keys]
+        found = [value for each, value in zip(keys, holder.values, strict=True) if each == key]
+        return found[0] if len(found) == 1 and UNKNOWN not in keys else None
+
+    def _behind(self, expression: ast.expr) -> Iterator[Binding]:
+        """The variables, attributes and containers that an expression is read of."""
+        current: ast.AST = expression
+        while isinstance(current, ast.Name | ast.Attribute | ast.Subscript):
+            binding = self.binding(current)
+            if binding is not None:
+                yield binding
+            current = getattr(current, "value", self.tree)
+
+    def origin(self, expression: ast.expr) -> ast.expr:
+        """As `resolve`, also through parameters that are given the same by every call."""
+        for _ in range(20):
+            resolved = self.resolve(expression)
+            given = self.given(resolved)
+            same = self.the_same(given) if given else None
+            if same is None or same is expression:
+                return resolved
+            expression = same
+        return expression
+
+    def given(self, expression: ast.expr) -> list[ast.expr] | None:
+        """What all calls give for the parameter that a name is, defaults included; None where they are not known."""
+        binding = self.binding(expression) if isinstance(expression, ast.Name) else None
+        parameter = binding.stores[0] if binding is not None and len(binding.stores) == 1 else None
+        if not isinstance(parameter, ast.arg) or parameter in self._followed:
+            return None
+        function = self.parents[self.parents[parameter]]
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            return None
+        if any(last_name(each) not in ("staticmethod", "classmethod") for each in function.decorator_list):
+            return None
+        self._followed.add(parameter)
+        try:
+            calls = self._calls_with(function)
+            given = [argument_for(self, call, function, parameter) for call in calls or ()]
+        finally:
+            self._followed.remove(parameter)
+        return None if None in given else [each for each in given if each is not None]
+
+    def _calls_with(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.Call] | None:
+        """The calls that a function gets its arguments from; for a constructor those of its class."""
+        owner = self.parents[function]
+        if function.name != "__init__" or not isinstance(owner, ast.ClassDef):
+            return self.calls_of(function)
+        calls = self.objects.constructions(owner)
+        for call in calls or ():
+            made = self.objects.made(call)
+            line = (
+                self.objects.lineage(made.owner) if made is not None and made.owner is not None else [owner]
+            )
+            between = line[: line.index(owner)] if owner in line else line
+            if any(
+                getattr(each, "name", "") == "__init__" for k in between for each in getattr(k, "body", ())
+            ):
+                return None
+        return calls
+
+    def the_same(self, expressions: list[ast.expr]) -> ast.expr | None:
+        """The first of some expressions, when all of them are one or are worth the same; else None."""
+        first, *others = expressions
+        if all(other is first for other in others):
+            return first
+        value = self.value(first)
+        is_same = value is not UNKNOWN and all(self._is_worth(other, value) for other in others)
+        return first if is_same else None
+
+    def _is_worth(self, expression: ast.expr, value: Any) -> bool:
+        other = self.value(expression)
+        return type(other) is type(value) and bool(other == value)
 
     def may_differ(self, binding: Binding) -> bool:
         """Whether the object behind a binding may be changed in place by this source, under another name or by a
@@ -503,6 +579,32 @@ class Names:
                 return any(other is None or self.mutated(other) for other in others)
         return False
 
+    # What may be otherwise when the program runs
+
+    @property
+    def is_assuming(self) -> bool:
+        """Whether values from outside of the source count at the moment."""
+        return self._assumed is not None
+
+    def assume(self, reason: str) -> bool:
+        """Whether a value from outside of the source may be used, because of ``reason``."""
+        if self._assumed is not None:
+            self._assumed.append(reason)
+        return self._assumed is not None
+
+    def assumed(self, expression: ast.expr) -> Assumption | None:
+        """What an expression is worth unless somebody outside of the source sets it otherwise; None where that cannot be
+        told, or nobody can."""
+        if self.value(expression) is not UNKNOWN:
+            return None
+        self._assumed = []
+        try:
+            value = self.value(expression)
+            reasons = tuple(dict.fromkeys(self._assumed))
+        finally:
+            self._assumed = None
+        return Assumption(value, reasons) if value is not UNKNOWN else None
+
     def mutated(self, binding: Binding) -> bool:
         """Whether the object behind a binding is changed in place under this name."""
         for load in binding.loads:
@@ -524,13 +626,10 @@ class Names:
             case ast.Constant(value=value):
                 return value
             case ast.Name() | ast.Attribute():
-                binding = self.binding(expression)
-                resolved = self.resolve(expression)
-                if (
-                    binding is None
-                    or isinstance(resolved, ast.Name | ast.Attribute)
-                    or self.may_differ(binding)
-                ):
+                resolved = self.origin(expression)
+                if isinstance(resolved, ast.Name | ast.Attribute):
+                    return UNKNOWN
+                if any(self.may_differ(binding) for binding in self._behind(expression)):
                     return UNKNOWN
                 return self.value(resolved)
             case ast.JoinedStr(values=parts):
@@ -549,6 +648,9 @@ class Names:
             case ast.Dict(keys=keys, values=values):
                 return self._dictionary(keys, values)
             case ast.Subscript(value=container, slice=index):
+                entry = self.resolve(expression)
+                if entry is not expression:
+                    return self.value(entry)
                 holder, key = self.value(container), self.value(index)
                 try:
                     return UNKNOWN if holder is UNKNOWN or key is UNKNOWN else holder[key]
@@ -556,10 +658,55 @@ class Names:
                     return UNKNOWN
             case ast.Call(func=ast.Attribute(value=template, attr="format"), args=args, keywords=keywords):
                 return self._format(template, args, keywords)
-            case ast.Call(func=ast.Name(id="int"), args=[argument], keywords=[]):
-                value = self.value(argument)
-                return int(value) if isinstance(value, int | float) else UNKNOWN
+            case ast.Call(func=ast.Attribute(value=holder, attr="get"), args=[key, *rest]) if (
+                outside.environment_variable(expression) is None
+            ):
+                return self._got(holder, key, rest)
+            case ast.Call(func=ast.Name(id="int" | "float" | "str" as name), args=[argument], keywords=[]):
+                return _converted(name, self.value(argument))
+            case ast.BoolOp(op=ast.Or(), values=[*others, last]):
+                known = [self.value(other) for other in others]
+                return next((v for v in known if v is UNKNOWN or v), self.value(last))
+            case ast.Call():
+                returned = self.objects.only_return(expression)
+                return self._from_outside(expression) if returned is None else self._returned(returned)
         return UNKNOWN
+
+    def _returned(self, expression: ast.expr) -> Any:
+        """The value of what a function returns, which may call itself."""
+        if expression in self._followed:
+            return UNKNOWN
+        self._followed.add(expression)
+        try:
+            return self.value(expression)
+        finally:
+            self._followed.remove(expression)
+
+    def _got(self, holder: ast.expr, key: ast.expr, rest: list[ast.expr]) -> Any:
+        """``holder.get(key, default)``."""
+        entry = self._item(holder, key)
+        if entry is not None:
+            return self.value(entry)
+        held, name = self.value(holder), self.value(key)
+        if not isinstance(held, dict) or not isinstance(name, str | int):
+            return UNKNOWN
+        return held[name] if name in held else self.value(rest[0]) if rest else None
+
+    def _from_outside(self, call: ast.Call) -> Any:
+        """What a call gives that reads an environment variable or a file of the project, as far as it may be assumed."""
+        if not self.is_assuming:
+            return UNKNOWN
+        variable = outside.environment_variable(call)
+        if variable is not None:
+            default = outside.environment_default(call)
+            self.assume(f"the environment variable {self.value(variable)}")
+            return self.value(default) if default is not None else None
+        path = outside.data_file(self, call)
+        if path is None or self.joined is None:
+            return UNKNOWN
+        self.assume(outside.shown(path, self.joined.project.root))
+        held = outside.content(self, path)
+        return UNKNOWN if held is None else held
 
     def _dictionary(self, keys: list[ast.expr | None], values: list[ast.expr]) -> Any:
         result = {}
@@ -613,6 +760,12 @@ class Names:
             and bool(owner.stores)
             and all(isinstance(self.parents.get(store), ast.Import) for store in owner.stores)
         )
+
+    def is_used_elsewhere(self, binding: Binding) -> bool:
+        """Whether files of the project that are out of sight may use a module's own name."""
+        others = self.users_elsewhere(binding)
+        self.wanted.update(dict.fromkeys(others))
+        return bool(others)
 
     def _is_used_out_of_sight(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
         """Whether other files of the project may call a function."""
@@ -729,6 +882,40 @@ def _operate(operator: ast.operator, left: Any, right: Any) -> Any:
     return UNKNOWN
 
 
+def _converted(name: str, value: Any) -> Any:
+    """``int(value)`` and the like."""
+    if not isinstance(value, int | float | str):
+        return UNKNOWN
+    try:
+        return {"int": int, "float": float, "str": str}[name](value)
+    except (ValueError, OverflowError):
+        return UNKNOWN
+
+
 def keyword_value(call: ast.Call, name: str) -> ast.expr | None:
     """What a call gives to a keyword argument; None where it does not name it."""
     return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
+
+
+def argument_for(
+    names: Names, call: ast.Call, function: ast.FunctionDef | ast.AsyncFunctionDef, parameter: ast.arg
+) -> ast.expr | None:
+    """What a call gives to a parameter, which may be its default; None where that is not plain."""
+    if any(isinstance(each, ast.Starred) for each in call.args) or any(k.arg is None for k in call.keywords):
+        return None
+    positional = names.parameters(function)
+    index = positional.index(parameter) if parameter in positional else len(call.args)
+    if index < len(call.args):
+        return call.args[index]
+    return keyword_value(call, parameter.arg) or default_for(function, parameter)
+
+
+def default_for(function: ast.FunctionDef | ast.AsyncFunctionDef, parameter: ast.arg) -> ast.expr | None:
+    """The default of a parameter."""
+    positional = [*function.args.posonlyargs, *function.args.args]
+    if parameter in positional:
+        index = positional.index(parameter) - len(positional) + len(function.args.defaults)
+        return function.args.defaults[index] if index >= 0 else None
+    if parameter in function.args.kwonlyargs:
+        return function.args.kw_defaults[function.args.kwonlyargs.index(parameter)]
+    return None

@@ -6,7 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from migrator.analysis.names import Names, Opaque
+from migrator.analysis.names import Names, Opaque, default_for
+from migrator.analysis.outside import environment_variable
 from migrator.rules import endpoint
 from migrator.rules.code import literal, replace
 from migrator.rules.rule import Change, Need, Note, Obstacle, Plan, Proposal, Rule, Session
@@ -164,7 +165,7 @@ def key_source(session: Session, key: ast.expr, seen: set[int]) -> Iterator[Prop
         case ast.Call(func=ast.Attribute(value=inner, attr="strip" | "rstrip"), args=[]):
             yield from key_source(session, inner, seen)
             return
-    variable = environment_variable(names, key)
+    variable = environment_variable(key)
     if variable is not None:
         yield from _renamed_variable(session, key, variable)
         return
@@ -226,7 +227,7 @@ def _parameter(session: Session, value: Opaque, key: ast.expr, seen: set[int]) -
     if not isinstance(store, ast.arg) or not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
         yield Note(key.lineno, f"{source.segment(key)[:40]} has to give an AssemblyAI key now")
         return
-    default = _default(function, store)
+    default = default_for(function, store)
     if default is not None:
         yield from key_source(session, default, seen)
     arguments = _arguments(session, function, store)
@@ -241,16 +242,6 @@ def _called(session: Session, function: ast.FunctionDef | ast.AsyncFunctionDef) 
     """The name by which a function is called; a constructor by that of its class."""
     owner = session.names.parents[function]
     return owner.name if isinstance(owner, ast.ClassDef) and function.name == "__init__" else function.name
-
-
-def _default(function: ast.FunctionDef | ast.AsyncFunctionDef, parameter: ast.arg) -> ast.expr | None:
-    positional = [*function.args.posonlyargs, *function.args.args]
-    if parameter in positional:
-        index = positional.index(parameter) - len(positional) + len(function.args.defaults)
-        return function.args.defaults[index] if index >= 0 else None
-    if parameter in function.args.kwonlyargs:
-        return function.args.kw_defaults[function.args.kwonlyargs.index(parameter)]
-    return None
 
 
 def _arguments(
@@ -271,21 +262,6 @@ def _arguments(
         by_name = [keyword.value for keyword in node.keywords if keyword.arg == parameter.arg]
         found += by_name or node.args[index : index + 1]
     return found
-
-
-def environment_variable(names: Names, expression: ast.expr) -> ast.expr | None:
-    """The argument that names the variable in ``os.environ[...]``, ``os.environ.get(...)`` or ``os.getenv(...)``."""
-    match expression:
-        case ast.Subscript(value=ast.Attribute(attr="environ") | ast.Name(id="environ"), slice=name):
-            return name
-        case ast.Call(
-            func=ast.Attribute(value=ast.Attribute(attr="environ") | ast.Name(id="environ"), attr="get"),
-            args=[name, *_],
-        ):
-            return name
-        case ast.Call(func=ast.Attribute(attr="getenv") | ast.Name(id="getenv"), args=[name, *_]):
-            return name
-    return None
 
 
 def _renamed_variable(session: Session, key: ast.expr, name: ast.expr) -> Iterator[Proposal]:

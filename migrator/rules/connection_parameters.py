@@ -7,15 +7,18 @@ import json
 from collections.abc import Generator, Iterator
 from typing import Any
 
-from migrator.analysis.names import UNKNOWN
+from migrator.analysis.names import UNKNOWN, Assumption
 from migrator.rules import audio, endpoint
 from migrator.rules.code import awaited, insert_line, is_text, keyword_removal, literal, visible, written
 from migrator.rules.leftovers import is_seen_outside
 from migrator.rules.rule import Note, Obstacle, Plan, Proposal, Removal, Rule, Session
-from shim.protocol.mapping.languages import choose, model_named
+from shim.protocol.mapping.languages import LANGUAGES, choose, model_named
 from shim.protocol.mapping.parameters import DEFAULT_SAMPLE_RATE, PARAMETERS, Treatment, query_parameters
 
 _LANGUAGE = "transcription_config.language"
+_PARTIALS = "transcription_config.enable_partials"
+_SAME_KIND = (_LANGUAGE, _PARTIALS)
+"""What both services call the same, so that a value of the run time can go where it went before."""
 _RATE, _ENCODING = "audio_format.sample_rate", "audio_format.encoding"
 _USUAL = {_RATE: DEFAULT_SAMPLE_RATE, _ENCODING: "pcm_s16le"}
 """Stands for what is only known at run time, where the query is worked out."""
@@ -31,11 +34,17 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
     message, unknown = start_message(session)
     framed = audio.adapter_needed(session, plan)
     run_time = {_RATE, _ENCODING} if framed else {_RATE}
+    assumed = {path: found for path in unknown if (found := session.names.assumed(start.fields[path]))}
     for path in unknown:
         row = PARAMETERS.get(path)
-        if path not in run_time and (row is None or row.assemblyai):
-            yield Obstacle(start.fields[path].lineno, f"{path} is only known at run time")
+        if path in assumed and path in _SAME_KIND:
+            _put(message, path, assumed[path].value)
+        elif path not in run_time and (row is None or row.assemblyai):
+            yield Obstacle(start.fields[path].lineno, _unknown(path, assumed.get(path)))
             return
+        elif path in assumed and not path.startswith("audio_format."):
+            setters = " and ".join(assumed[path].reasons)
+            yield Note(start.fields[path].lineno, f"{path}, which {setters} may set, has no use any more")
     language = message.get("transcription_config", {}).get("language")
     choice = choose(language, plan.options.speech_model) if isinstance(language, str) else None
     if choice is None:
@@ -48,6 +57,15 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
             "takes care of that",
         )
         return
+    if _LANGUAGE in assumed:
+        if choice.language_codes != (language,):
+            setters = " and ".join(assumed[_LANGUAGE].reasons)
+            yield Obstacle(
+                start.fields[_LANGUAGE].lineno,
+                f"{setters} may set the language, and AssemblyAI has no code of its own for {language!r}",
+            )
+            return
+        yield Note(start.fields[_LANGUAGE].lineno, _other_languages(choice.model, assumed[_LANGUAGE]))
     if choice.warning:
         yield Note(line, choice.warning)
     query, notices = query_parameters(message, choice.model)
@@ -76,7 +94,27 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
                 start.fields[path].lineno,
                 f"{path.rpartition('.')[2]} has no counterpart: a final comes when the turn ends",
             )
-    yield from _parameters(session, plan, query)
+    yield from _parameters(session, plan, query, frozenset(assumed))
+
+
+def _unknown(path: str, assumed: Assumption | None) -> str:
+    """Why a value that is not known prevents the rewrite."""
+    return f"{path} is only known at run time" + (
+        f": {' and '.join(assumed.reasons)} may set it" if assumed else ""
+    )
+
+
+def _other_languages(model: str, assumed: Assumption) -> str:
+    """What whoever sets the language has to know."""
+    renamed = [
+        f"{row.assemblyai[0]} for {code}"
+        for code, row in LANGUAGES.items()
+        if len(row.assemblyai) == 1 and row.assemblyai[0] in model_named(model).languages - {code}
+    ]
+    return (
+        f"{' and '.join(assumed.reasons)} may set another language: AssemblyAI's codes are Speechmatics', but "
+        f"{', '.join(renamed)}, and it refuses to open a connection for a language that {model} lacks"
+    )
 
 
 def start_message(session: Session) -> tuple[dict[str, Any], list[str]]:
@@ -91,15 +129,21 @@ def start_message(session: Session) -> tuple[dict[str, Any], list[str]]:
             if path not in _USUAL:
                 continue
             value = _USUAL[path]
-        *outer, last = path.split(".")
-        holder = message
-        for name in outer:
-            holder = holder.setdefault(name, {})
-        holder[last] = value
+        _put(message, path, value)
     return message, unknown
 
 
-def _parameters(session: Session, plan: Plan, query: dict[str, str]) -> Iterator[Proposal]:
+def _put(message: dict[str, Any], path: str, value: Any) -> None:
+    """Set a value of a message by its dotted path."""
+    *outer, last = path.split(".")
+    for name in outer:
+        message = message.setdefault(name, {})
+    message[last] = value
+
+
+def _parameters(
+    session: Session, plan: Plan, query: dict[str, str], assumed: frozenset[str]
+) -> Iterator[Proposal]:
     source, names, connection = session.source, session.names, session.connection
     assert connection is not None
     site = connection.site
@@ -112,7 +156,8 @@ def _parameters(session: Session, plan: Plan, query: dict[str, str]) -> Iterator
     values = {"speech_model": literal(source, query.pop("speech_model"))}
     codes = json.loads(query.pop("language_codes", "[]"))
     if len(codes) == 1:
-        values["language_codes"] = yield from _kept(session, _LANGUAGE, codes[0])
+        code = UNKNOWN if _LANGUAGE in assumed else codes[0]
+        values["language_codes"] = yield from _kept(session, _LANGUAGE, code)
     elif codes:
         values["language_codes"] = literal(source, json.dumps(codes))
     encoding, rate = query.pop("encoding"), int(query.pop("sample_rate"))
@@ -125,6 +170,9 @@ def _parameters(session: Session, plan: Plan, query: dict[str, str]) -> Iterator
     else:
         values["encoding"] = literal(source, encoding)
         values["sample_rate"] = yield from _kept(session, _RATE, rate)
+    if _PARTIALS in assumed:
+        query.pop("include_partial_turns", None)
+        values["include_partial_turns"] = yield from _kept(session, _PARTIALS, UNKNOWN)
     values |= {name: literal(source, value) for name, value in query.items()}
     key = found[2]
     if key is not None:

@@ -18,14 +18,14 @@ _ADDRESS = re.compile(r"wss?://(?P<host>[^/?:]+)(?::\d+)?(?P<path>/[^?]*)?(?:\?(
 def _parts(names: Names, expression: ast.expr) -> list[str | ast.expr]:
     """An address as the texts and expressions that it is joined from."""
     value = names.value(expression)
-    if isinstance(value, str):
+    if isinstance(value, str) and not isinstance(expression, ast.BoolOp):
         return [value]
     match expression:
-        case ast.Name() | ast.Attribute():
-            resolved = names.resolve(expression)
+        case ast.Name() | ast.Attribute() | ast.Subscript():
+            resolved = names.origin(expression)
             return (
                 [expression]
-                if isinstance(resolved, ast.Name | ast.Attribute)
+                if isinstance(resolved, ast.Name | ast.Attribute | ast.Subscript)
                 else _known(names, expression, resolved)
             )
         case ast.JoinedStr(values=values):
@@ -62,16 +62,23 @@ def address_of(source: Source, names: Names, url: ast.expr) -> tuple[str, Region
         elif _ADDRESS.match(text + "\0") and "/" in text.partition("://")[2] and "?" not in text:
             text += "PART"  # the language in the path says what StartRecognition says again
         else:
-            return f"the address {source.segment(url)[:60]} is only known at run time"
+            return _unknown(source, names, url)
     match = _ADDRESS.fullmatch(text)
     if not match:
-        return f"the address {source.segment(url)[:60]} is only known at run time"
+        return _unknown(source, names, url)
     region = region_of(match["host"])
     if region is None:
         return f"{match['host']} is no host of the Speechmatics cloud, so nobody chose where the audio may go"
     if (match["path"] or "").startswith(AGENT_PATH):
         return "the Voice Agent preview speaks another protocol"
     return match["host"], region, key
+
+
+def _unknown(source: Source, names: Names, url: ast.expr) -> str:
+    """Why an address is not known. Whoever chooses it chooses where the audio goes, so that no default counts."""
+    assumed = names.assumed(url)
+    chosen = f": {' and '.join(assumed.reasons)} may choose where the audio goes" if assumed else ""
+    return f"the address {source.segment(url)[:60]} is only known at run time{chosen}"
 
 
 def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
@@ -91,12 +98,19 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
     query = "?{urlencode(" + plan.parameters_name + ")}"
     for url in (connection.url, *(other.url for other in connection.again)):
         quote = source.quote
-        if not isinstance(url, ast.Name | ast.Attribute):
+        literal_node = names.origin(url)
+        if literal_node is url or not isinstance(url, ast.Name | ast.Attribute | ast.Subscript):
             yield replace(source, url, f"f{quote}{target}{query}{quote}", reason)
             continue
-        literal_node = names.resolve(url)
+        if isinstance(literal_node, ast.Name | ast.Attribute | ast.Subscript):
+            yield Obstacle(url.lineno, f"the address {source.segment(url)} is given in more than one place")
+            continue
         yield replace(source, literal_node, literal(source, target), reason)
-        yield replace(source, url, f"f{quote}{{{source.segment(url)}}}{query}{quote}", reason)
+        held = source.segment(url)
+        with_query = f"f{quote}{{{held}}}{query}{quote}"
+        if quote in held:  # Python before 3.12 does not take it inside
+            with_query = f"{held} + f{quote}{query}{quote}"
+        yield replace(source, url, with_query, reason)
     yield Need("urllib.parse", "urlencode")
 
 

@@ -9,12 +9,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from migrator.analysis.names import UNKNOWN
+from migrator.analysis.outside import environment_variable
 from migrator.analysis.source import Source
 from migrator.dialects import plugins
 from migrator.dialects.plugins import Made, PluginProgram
 from migrator.edits import Change, Need, Note, Obstacle, Proposal, Removal
 from migrator.options import Options
-from migrator.rules.authorization import KEY_VARIABLE, environment_variable
+from migrator.rules.authorization import KEY_VARIABLE
 from migrator.rules.code import item_removal, literal, python_value, spelled
 from migrator.rules.rule import Rule
 from shim.protocol.mapping.hosts import (
@@ -153,7 +154,7 @@ def _connection(
     key = made.options.get("api_key")
     if key is not None:
         resolved = names.resolve(key)
-        variable = environment_variable(names, resolved)
+        variable = environment_variable(resolved)
         if variable is None and not isinstance(names.value(key), str):
             arguments["api_key"] = source.segment(key)
             yield Note(key.lineno, f"{source.segment(key)[:40]} has to give an AssemblyAI key now")

@@ -6,12 +6,13 @@ import ast
 from collections.abc import Iterator
 
 from migrator.analysis.names import keyword_value
+from migrator.analysis.outside import environment_variable
 from migrator.dialects.sdk import CLIENTS, SdkProgram
 from migrator.dialects.sdk_configuration import configurations
 from migrator.edits import Note
 from migrator.options import Options
 from migrator.rules import endpoint
-from migrator.rules.authorization import KEY_VARIABLE, environment_variable
+from migrator.rules.authorization import KEY_VARIABLE
 from migrator.rules.drop_in import lost
 from shim.protocol.mapping.hosts import residency_warning
 
@@ -64,7 +65,7 @@ def key(program: SdkProgram) -> Iterator[Note]:
     given = [value for call, path in calls if (value := _key(program, call, path)) is not None]
     if given:
         value = given[0]
-        variable = environment_variable(program.names, program.names.resolve(value))
+        variable = environment_variable(program.names.resolve(value))
         read = program.names.value(variable) if variable is not None else ""
         rest = _advice(read if isinstance(read, str) else "", program.names.value(value))
         yield Note(value.lineno, f"{_TAKEN}; the key of Speechmatics given here is not used any more{rest}")

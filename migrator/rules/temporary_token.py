@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from migrator.analysis.names import UNKNOWN
 from migrator.rules import endpoint
 from migrator.rules.authorization import header_value, without_bearer
 from migrator.rules.code import item_removal, literal, rename_key, replace
@@ -78,7 +79,7 @@ def _lifetime(session: Session, body: ast.Dict) -> Iterator[Proposal]:
             continue
         known = True
         yield rename_key(source, key, "expires_in_seconds", "how long the token can open a session")
-        seconds = names.value(value)
+        seconds = names.value(value) if names.given(value) is None else UNKNOWN
         if isinstance(seconds, int) and seconds <= LONGEST_SECONDS:
             continue
         text = (

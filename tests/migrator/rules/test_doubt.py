@@ -45,7 +45,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
         "language is only known at run time",
         {
             "constants": "from dataclasses import dataclass\n@dataclass\nclass Config:\n    language: str = 'en'\n"
-            "cfg = Config(language='cs')\nLIMIT = 100",
+            "cfg = Config(language=os.environ['SPOKEN'])\nLIMIT = 100",
             "replacing": {'"language": "en"': '"language": cfg.language'},
         },
     ),

@@ -251,7 +251,8 @@ class TestDropInTogether:
                 'URL = "wss://eu2.rt.speechmatics.com/v2"',
                 'URL = os.getenv("STT_URL", "wss://eu2.rt.speechmatics.com/v2")',
             ),
-            ('LANGUAGE = "en"', 'LANGUAGE = os.environ.get("STT_LANGUAGE", "en")'),
+            ('LANGUAGE = "en"', 'LANGUAGE = os.environ["STT_LANGUAGE"]'),
+            ('LANGUAGE = "en"', 'LANGUAGE = os.environ.get("STT_LANGUAGE", "cmn")'),
             ('LANGUAGE = "en"', 'LANGUAGE = "en"\nif os.name == "nt":\n    LANGUAGE = "de"'),
         ],
     )
@@ -261,7 +262,10 @@ class TestDropInTogether:
         settings = SETTINGS.replace(old, new)
         project = migrate({"client.py": CLIENT, "settings.py": settings})
         assert project.changed == ["client.py"]
-        assert any("only known at run time" in message for _, _, message in project.reasons())
+        assert any(
+            "only known at run time" in message or "may set the language" in message
+            for _, _, message in project.reasons()
+        )
 
     def test_a_setting_that_another_file_changes_is_not_known(self, migrate: Migrate) -> None:
         main = 'import client\nimport settings\n\nsettings.LANGUAGE = "de"\nclient.main()\n'
@@ -401,16 +405,29 @@ play(f"ws://127.0.0.1:{client.PORT}/listen")
         assert project.statuses == {"settings.py": "manual"}
 
 
-def test_settings_that_a_third_file_brings_together_with_the_client(migrate: Migrate) -> None:
-    client = CLIENT.replace(
-        "from settings import API_KEY, LANGUAGE, SAMPLE_RATE, URL\n", "SAMPLE_RATE = 16000\n"
+class TestSettingsThatAThirdFileBringsTogetherWithTheClient:
+    CLIENT = (
+        CLIENT.replace("from settings import API_KEY, LANGUAGE, SAMPLE_RATE, URL\n", "SAMPLE_RATE = 16000\n")
+        .replace("def main():", "def main(URL, API_KEY):")
+        .replace("LANGUAGE", '"en"')
+        .replace('\n\nif __name__ == "__main__":\n    main()\n', "\n")
     )
-    client = client.replace("def main():", "def main(URL, API_KEY):").replace("LANGUAGE", '"en"')
-    client = client.replace('\n\nif __name__ == "__main__":\n    main()\n', "\n")
-    main = "import settings\nfrom client import main\n\nmain(settings.URL, settings.API_KEY)\n"
-    project = migrate({"client.py": client, "settings.py": SETTINGS, "run.py": main})
-    assert project.changed == ["client.py"]
-    assert (project["settings.py"].unit, project["settings.py"].touch_points_left) == ("client.py", 0)
+
+    def test_are_followed_through_the_only_call(self, migrate: Migrate) -> None:
+        main = "import settings\nfrom client import main\n\nmain(settings.URL, settings.API_KEY)\n"
+        project = migrate({"client.py": self.CLIENT, "settings.py": SETTINGS, "run.py": main})
+        assert project.statuses == {"client.py": "native", "settings.py": "native"}
+        assert 'URL = "wss://streaming.eu.assemblyai.com/v3/ws"' in project.after["settings.py"]
+        assert 'f"{URL}?{urlencode(connection_params)}"' in project.after["client.py"]
+
+    def test_stay_where_the_call_may_give_something_else(self, migrate: Migrate) -> None:
+        main = (
+            "import sys\n\nimport settings\nfrom client import main\n\n"
+            "main(sys.argv[1] if sys.argv[1:] else settings.URL, settings.API_KEY)\n"
+        )
+        project = migrate({"client.py": self.CLIENT, "settings.py": SETTINGS, "run.py": main})
+        assert project.changed == ["client.py"]
+        assert (project["settings.py"].unit, project["settings.py"].touch_points_left) == ("client.py", 0)
 
 
 def test_every_touch_point_is_accounted_for(migrate: Migrate) -> None:

@@ -60,7 +60,7 @@ def grouped_in(tree: Tree, candidates: Sequence[Candidate]) -> list[Group]:
     return [
         Group(
             tuple(files),
-            tree if any(neighbours[file.real] for file in files) else Tree.of({}),
+            tree if any(neighbours[file.real] for file in files) else Tree.alone(tree.root),
             {file.real: neighbours[file.real] for file in files},
         )
         for files in members.values()

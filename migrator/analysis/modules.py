@@ -86,8 +86,15 @@ class Tree:
         tree._again = (root, skips)
         return tree
 
+    @classmethod
+    def alone(cls, root: str) -> Tree:
+        """What a file sees that imports nothing of its project, and that nothing imports: the files that are no code."""
+        return cls(root, (), _read)
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process walks the folder itself, once for all that it is given: the paths may be many.
+        if not self._paths:
+            return Tree.alone, (self.root,)
         return (
             (_below, self._again)
             if self._again

@@ -497,6 +497,22 @@ class Names:
                 yield binding
             current = getattr(current, "value", self.tree)
 
+    def is_same(self, one: ast.expr, other: ast.expr) -> bool:
+        """Whether two expressions name the same variable, or the same attribute or entry of it."""
+        if isinstance(one, ast.Attribute) and isinstance(other, ast.Attribute) and one not in self._members:
+            if one.attr != other.attr:
+                return False
+            made, of_other = self.objects.made(one.value), self.objects.made(other.value)
+            is_known = made is not None and of_other is not None and made.owner is not None
+            return (is_known and made == of_other) or self.is_same(one.value, other.value)
+        if isinstance(one, ast.Subscript) and isinstance(other, ast.Subscript):
+            key = self.value(one.slice)
+            return (
+                key is not UNKNOWN and key == self.value(other.slice) and self.is_same(one.value, other.value)
+            )
+        binding = self.binding(one)
+        return binding is not None and binding is self.binding(other)
+
     def origin(self, expression: ast.expr) -> ast.expr:
         """As `resolve`, also through parameters that are given the same by every call."""
         for _ in range(20):
@@ -563,7 +579,7 @@ class Names:
         function that it is given to, too."""
         return self.mutated(binding) or (
             any(isinstance(value, _CONTAINERS) for value in self.assigned(binding))
-            and any(self.escapes(load) for load in binding.loads)
+            and any(self.escapes(part) for part in self._parts(binding))
         )
 
     def escapes(self, load: ast.expr) -> bool:
@@ -607,15 +623,34 @@ class Names:
 
     def mutated(self, binding: Binding) -> bool:
         """Whether the object behind a binding is changed in place under this name."""
-        for load in binding.loads:
-            match self.parents.get(load):
-                case ast.Subscript(value=value, ctx=ast.Store() | ast.Del()) if value is load:
-                    return True
-                case ast.Attribute(attr=method) if method in _MUTATORS:
-                    return True
-                case ast.AugAssign():
-                    return True
+        return any(self._changes(part) for part in self._parts(binding))
+
+    def _changes(self, node: ast.expr) -> bool:
+        """Whether the object that an expression names is changed in place there."""
+        match self.parents.get(node):
+            case ast.Subscript(value=value, ctx=ast.Store() | ast.Del()) if value is node:
+                return True
+            case ast.Attribute(attr=method) if method in _MUTATORS:
+                return True
+            case ast.AugAssign():
+                return True
         return False
+
+    def _parts(self, binding: Binding) -> Iterator[ast.expr]:
+        """Where a variable is read, and where what it holds is: ``d``, ``d["a"]``, ``d["a"]["b"]``; as far as a text or a
+        number, which nobody can change."""
+        value = self.stored_value(binding.stores[0]) if len(binding.stores) == 1 else None
+        for load in binding.loads:
+            node, held = load, value
+            while True:
+                yield node
+                parent = self.parents[node]
+                if not (isinstance(parent, ast.Subscript) and parent.value is node):
+                    break
+                held = _constant_item(held, parent.slice)
+                if isinstance(held, ast.Constant | ast.JoinedStr):
+                    break
+                node = parent
 
     def value(self, expression: ast.expr | None) -> Any:
         """What an expression is worth, when that follows from literals of this source alone; else `UNKNOWN`.
@@ -880,6 +915,15 @@ def _operate(operator: ast.operator, left: Any, right: Any) -> Any:
     except (TypeError, ValueError, ArithmeticError):
         return UNKNOWN
     return UNKNOWN
+
+
+def _constant_item(display: ast.expr | None, key: ast.expr) -> ast.expr | None:
+    """What a dict display holds for a key that is written out."""
+    if not isinstance(display, ast.Dict) or not isinstance(key, ast.Constant):
+        return None
+    pairs = zip(display.keys, display.values, strict=True)
+    found = [value for each, value in pairs if isinstance(each, ast.Constant) and each.value == key.value]
+    return found[0] if len(found) == 1 else None
 
 
 def _converted(name: str, value: Any) -> Any:

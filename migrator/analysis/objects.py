@@ -33,7 +33,7 @@ _REMEMBERS = frozenset({"lru_cache", "cache", "staticmethod", "classmethod"})
 """Decorators of a function that gives what it would give without them."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Made:
     """An object of a class, or a namespace.
 
@@ -137,6 +137,40 @@ class Objects:
             return None if stores else _given(made.call, attribute.attr)
         return self._of_class(made, attribute.attr, stores)
 
+    def sources(self, attribute: ast.Attribute) -> list[ast.expr] | None:
+        """All expressions that may give an attribute its value; None where the object cannot be told."""
+        made = self.made(attribute.value)
+        stores = self._stores(made, self.names.attributes.get(attribute.attr)) if made is not None else None
+        if made is None or stores is None:
+            return None
+        if made.owner is None:
+            given = _given(made.call, attribute.attr) if made.call is not None else None
+            return [given] if given is not None else None
+        calls = [made.call] if made.call is not None else self.constructions(made.owner) or []
+        is_field = self.kind(made.owner) in ("fields", "environment")
+        arguments = [self._argument(call, made.owner, attribute.attr) for call in calls if is_field]
+        found = [argument for argument in arguments if isinstance(argument, ast.expr)]
+        if made.call is not None and found:
+            return found
+        values = [self.names.stored_value(store) for store in stores]
+        defaults = [default_of(value) for value in values if value is not None]
+        return [*found, *(default for default in defaults if default is not None)]
+
+    def setting(self, attribute: ast.Attribute) -> tuple[ast.ClassDef, ast.AnnAssign] | None:
+        """Class and field of an attribute that variables of the environment set, as of pydantic's settings."""
+        made = self.made(attribute.value)
+        if made is None or made.owner is None or self.kind(made.owner) != "environment":
+            return None
+        if made.call is not None and isinstance(
+            self._argument(made.call, made.owner, attribute.attr), ast.expr
+        ):
+            return None
+        for store in self._stores(made, self.names.attributes.get(attribute.attr)) or ():
+            field = self.names.parents[store]
+            if isinstance(field, ast.AnnAssign) and isinstance(store, ast.Name):
+                return made.owner, field
+        return None
+
     def stores_of(self, attribute: ast.Attribute) -> list[ast.AST] | None:
         """What sets an attribute of the object that one is read of; None where that is not certain."""
         made = self.made(attribute.value)
@@ -150,17 +184,10 @@ class Objects:
         """An attribute that is only ever set on what the same variable holds."""
         stores = binding.stores if binding is not None else []
         is_same = all(
-            isinstance(store, ast.Attribute) and self._is_same(attribute.value, store.value)
+            isinstance(store, ast.Attribute) and self.names.is_same(attribute.value, store.value)
             for store in stores
         )
         return self._only(stores) if is_same else None
-
-    def _is_same(self, one: ast.expr, other: ast.expr) -> bool:
-        """Whether two expressions name the same variable, or the same attribute of it."""
-        if isinstance(one, ast.Attribute) and isinstance(other, ast.Attribute):
-            return one.attr == other.attr and self._is_same(one.value, other.value)
-        binding = self.names.binding(one)
-        return binding is not None and binding is self.names.binding(other)
 
     def _stores(self, made: Made, binding: Binding | None) -> list[ast.AST] | None:
         """What sets an attribute of an object; None where an object that cannot be told apart has one of its name."""

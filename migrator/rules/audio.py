@@ -306,8 +306,7 @@ def _same(session: Session, one: ast.expr, other: ast.expr) -> bool:
     known = names.value(one)
     if known is not UNKNOWN or names.value(other) is not UNKNOWN:
         return bool(known == names.value(other))
-    binding = names.binding(one)
-    return binding is not None and binding is names.binding(other)
+    return names.is_same(one, other)
 
 
 def _chunk(session: Session, capture: Capture, rate: ast.expr) -> Iterator[Proposal]:

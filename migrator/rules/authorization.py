@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from migrator.analysis.names import Names, Opaque, default_for
+from migrator.analysis.objects import alias_of, default_of
 from migrator.analysis.outside import environment_variable
 from migrator.rules import endpoint
 from migrator.rules.code import literal, replace
@@ -169,6 +170,10 @@ def key_source(session: Session, key: ast.expr, seen: set[int]) -> Iterator[Prop
     if variable is not None:
         yield from _renamed_variable(session, key, variable)
         return
+    setting = names.objects.setting(key) if isinstance(key, ast.Attribute) else None
+    if setting is not None:
+        yield from _renamed_field(session, key, *setting)
+        return
     values = _origins(session, key)
     if not values and isinstance(names.value(key), str):
         yield Obstacle(
@@ -188,8 +193,10 @@ def key_source(session: Session, key: ast.expr, seen: set[int]) -> Iterator[Prop
 def _origins(session: Session, key: ast.expr) -> list[ast.expr]:
     """Where a key comes from, one step back: assignments, an entry of a dict, the default of a command line option."""
     names = session.names
-    binding = names.binding(key)
-    values = [_unpacked(names, value) for value in names.assigned(binding)] if binding else []
+    values = names.objects.sources(key) if isinstance(key, ast.Attribute) else None
+    if values is None:
+        binding = names.binding(key)
+        values = [_unpacked(names, value) for value in names.assigned(binding)] if binding else []
     function = names.definition(key.func) if isinstance(key, ast.Call) else None
     if function is not None and not isinstance(function, ast.Lambda):
         returns = [node for node in ast.walk(function) if isinstance(node, ast.Return)]
@@ -284,6 +291,64 @@ def _renamed_variable(session: Session, key: ast.expr, name: ast.expr) -> Iterat
     if old != KEY_VARIABLE:
         yield Note(key.lineno, f"the key is read from {KEY_VARIABLE} now; set it where {old} was set")
     yield from _renamed(session, name, old)
+
+
+def _renamed_field(
+    session: Session, key: ast.expr, owner: ast.ClassDef, field: ast.AnnAssign
+) -> Iterator[Proposal]:
+    """Another name for a field of settings that reads a variable of its name."""
+    source, names = session.source, session.names
+    assert isinstance(field.target, ast.Name)
+    assert isinstance(key, ast.Attribute)
+    variable = names.objects.variable(owner, key.attr, field.value)
+    default = default_of(field.value) if field.value is not None else None
+    if default is not None and names.value(default) not in ("", None):
+        yield replace(
+            source, default, '""'.replace('"', source.quote), "the default key is one of Speechmatics"
+        )
+        yield _put_the_key(field.lineno)
+    alias = alias_of(field.value)
+    if alias is not None:
+        yield Note(field.lineno, f"the key is read from {KEY_VARIABLE} now; set it where {variable} was set")
+        yield from _renamed(session, alias, variable)
+    elif "SPEECHMATICS" not in variable:
+        yield Note(
+            field.lineno, f"{variable}, which sets {owner.name}.{key.attr}, has to hold an AssemblyAI key now"
+        )
+    elif "speechmatics" not in key.attr.lower():
+        yield Obstacle(field.lineno, f"{owner.name}.{key.attr} is read from {variable}, as its prefix says")
+    else:
+        new = re.sub("speechmatics", "assemblyai", key.attr, flags=re.IGNORECASE)
+        yield Note(
+            field.lineno,
+            f"the key is read from {variable.replace(key.attr.upper(), new.upper())} now; set it where {variable} was set",
+        )
+        yield from _field_named(session, owner, field.target, new)
+
+
+def _field_named(session: Session, owner: ast.ClassDef, field: ast.Name, new: str) -> Iterator[Proposal]:
+    """Another name for a field, wherever it is read, set or given."""
+    source, names = session.source, session.names
+    reason = "the field has the name of the variable that it is read from"
+    binding = names.attributes[field.id]
+    elsewhere = names.is_used_elsewhere(binding)
+    if elsewhere or any(isinstance(n, ast.Constant) and n.value == field.id for n in source.nodes):
+        yield Obstacle(field.lineno, f"{field.id} is used in a way that cannot be followed")
+        return
+    yield replace(source, field, new, reason)
+    for use in (*binding.loads, *binding.stores):
+        if not isinstance(use, ast.Attribute):
+            continue
+        made = names.objects.made(use.value)
+        if made is None:
+            yield Obstacle(use.lineno, f"{source.segment(use)} may be a field of {owner.name}")
+        elif made.owner is owner:
+            yield Change(source.end(use) - len(field.id), source.end(use), new, reason)
+    for call in names.objects.constructions(owner) or ():
+        for keyword in call.keywords:
+            if keyword.arg == field.id:
+                start = source.offset(keyword.lineno, keyword.col_offset)
+                yield Change(start, start + len(field.id), new, reason)
 
 
 def _renamed(session: Session, name: ast.expr, old: str) -> Iterator[Proposal]:

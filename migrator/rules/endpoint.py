@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from migrator.analysis.names import Names
 from migrator.analysis.source import Source
-from migrator.rules.code import literal, replace
+from migrator.rules.code import rename_key, replace
 from migrator.rules.rule import Need, Note, Obstacle, Plan, Proposal, Rule, Session
 from shim.protocol.mapping.hosts import AGENT_PATH, Region, region_of, residency_warning, streaming_url
 
@@ -105,7 +105,7 @@ def propose(session: Session, plan: Plan) -> Iterator[Proposal]:
         if isinstance(literal_node, ast.Name | ast.Attribute | ast.Subscript):
             yield Obstacle(url.lineno, f"the address {source.segment(url)} is given in more than one place")
             continue
-        yield replace(source, literal_node, literal(source, target), reason)
+        yield rename_key(source, literal_node, target, reason)
         held = source.segment(url)
         with_query = f"f{quote}{{{held}}}{query}{quote}"
         if quote in held:  # Python before 3.12 does not take it inside

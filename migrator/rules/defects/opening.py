@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from migrator.analysis.names import Names
+from migrator.analysis.outside import environment_variable
 from migrator.dialects.session import Session
 from migrator.rules import authorization, endpoint
 from migrator.rules.defects.defect import Defect, Detector, Facts
@@ -195,7 +196,7 @@ def _without_bearer(session: Session, header: ast.expr) -> tuple[ast.expr, str] 
         return (
             None if _BEARER.match(text) else (value, f"the header Authorization begins with {_word(text)!r}")
         )
-    variable = authorization.environment_variable(names, resolved)
+    variable = environment_variable(resolved)
     named = names.value(variable) if variable is not None else None
     if isinstance(named, str) and "API_KEY" in named:
         return value, f"the header Authorization is {named} alone"

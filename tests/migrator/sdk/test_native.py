@@ -343,3 +343,61 @@ def test_the_assemblyai_package_has_every_name_and_parameter(
         for node in ast.walk(ast.parse((folder / "native.py").read_bytes())):
             if isinstance(node, ast.ImportFrom) and node.module == sdk_handlers.STREAMING:
                 assert {alias.name for alias in node.names} <= set(names)
+
+
+RT = """\
+import asyncio
+import os
+from speechmatics.rt import AsyncClient, JWTAuth, ServerMessageType, StaticKeyAuth, TranscriptionConfig
+
+
+async def main():
+    {before}
+    async with AsyncClient({auth}) as client:
+        client.on(ServerMessageType.ADD_TRANSCRIPT, lambda message: print(message["metadata"]["transcript"]))
+        with open("speech.wav", "rb") as audio:
+            await client.transcribe(audio)
+
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "auth", "lines"),
+    [
+        (
+            "pass",
+            'StaticKeyAuth(os.environ["SPEECHMATICS_API_KEY"])',
+            ['api_key=os.environ["ASSEMBLYAI_API_KEY"],'],
+        ),
+        ("pass", "auth=JWTAuth(ttl=300)", ['api_key=os.environ["ASSEMBLYAI_API_KEY"],']),
+        (
+            'auth = JWTAuth(os.environ["SPEECHMATICS_API_KEY"], ttl=60)',
+            "auth=auth",
+            ["auth = StreamingClientOptions(", "async with AsyncStreamingClient(auth) as client:"],
+        ),
+    ],
+)
+def test_the_key_in_an_object_of_its_own_opens_the_session_itself(
+    before: str, auth: str, lines: list[str]
+) -> None:
+    result = migrate_source("app.py", RT.format(before=before, auth=auth).encode(), Options())
+    assert result.status == "native", result.findings
+    after = [line.strip() for line in result.after.decode().splitlines()]
+    assert [line for line in lines if line not in after] == []
+    assert b"Auth(" not in result.after
+
+
+@pytest.mark.parametrize(
+    ("before", "auth", "words"),
+    [
+        ("pass", 'JWTAuth(mp_url="https://keys.example")', "service of its own"),
+        ("auth = JWTAuth()\n    print(auth)", "auth", "also used elsewhere"),
+        ("auth = make()", "auth", "out of sight"),
+    ],
+)
+def test_an_authorization_that_is_not_in_sight_keeps_the_client(before: str, auth: str, words: str) -> None:
+    result = migrate_source("app.py", RT.format(before=before, auth=auth).encode(), Options())
+    assert result.status == "shim"
+    assert any(words in finding.message for finding in result.findings), result.findings

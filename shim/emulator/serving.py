@@ -130,7 +130,8 @@ class Socket:
         self._reader, self._writer = streams
         self._journal, self._clock = emulator.journal, emulator.clock
         self._protocol = ServerProtocol(max_size=emulator.max_message_bytes, logger=SILENT)
-        self._protocol.receive_data(head)
+        # The library reads addresses of 8 KiB at most; the services take longer ones: a hundred key terms make one.
+        self._protocol.receive_data(b"GET / HTTP/1.1\r\n" + head.partition(b"\r\n")[2])
         self._inbox: asyncio.Queue[str | bytes | None] = asyncio.Queue()
         self._fragments: list[bytes] = []
         self._fragment_opcode = Opcode.TEXT
@@ -145,7 +146,7 @@ class Socket:
         """Answer the upgrade; False if the client's handshake was not valid (it was told so)."""
         events = self._protocol.events_received()
         if not events:
-            # A request that the library does not even read, such as one whose address is too long, it refuses itself.
+            # A request that the library does not even read, such as one with a very long header, it refuses itself.
             await self._flush()
             return False
         (upgrade,) = events

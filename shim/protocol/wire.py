@@ -1,6 +1,7 @@
 """JSON as both services speak it: `orjson` where it is installed (the ``fast`` extra), the standard library otherwise.
 
-Both ways refuse the same things: what is not JSON, NaN and Infinity, and numbers that no float can hold.
+Both ways refuse the same things: what is not JSON in UTF-8, NaN and Infinity, numbers that no float can hold, and half
+surrogate pairs, which are no text and could not be sent on.
 """
 
 from __future__ import annotations
@@ -35,7 +36,12 @@ def _refuse(constant: str) -> float:
 
 def standard_loads(text: str | bytes) -> Any:
     """`loads` with the standard library alone; raises ValueError or RecursionError."""
-    return json.loads(text, parse_float=_finite, parse_int=_whole, parse_constant=_refuse)
+    if isinstance(text, bytes):
+        text = text.decode()  # the library would take other encodings too
+    value = json.loads(text, parse_float=_finite, parse_int=_whole, parse_constant=_refuse)
+    if "\\ud" in text or "\\uD" in text:
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 standard_dumps: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":")).encode

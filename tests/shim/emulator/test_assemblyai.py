@@ -343,6 +343,7 @@ def test_a_bad_parameter_is_an_error_3006_before_begin(
         {"language_codes": "multi"},
         {"keyterms_prompt": "[]", "agent_context": ""},
         {"keyterms_prompt": json.dumps(["x" * 60])},
+        {"keyterms_prompt": json.dumps(["слово" * 10] * 100, ensure_ascii=False)},
         {"prompt": "x" * 1750, "voice_focus": "far-field", "voice_focus_threshold": "0.5"},
         {"llm_gateway": '{"model": "m"}', "_customer_support_audio_capture": "true"},
         {"sample_rate": 96000, "encoding": "pcm_mulaw"},

@@ -116,7 +116,7 @@ def test_fragments_are_put_together_and_pings_answered(one_sentence: Scene) -> N
         b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n",
         b"X" * 200_000,
         b"GET /v3/ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
-        b"GET /v3/ws?" + b"x" * 9000 + b" HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
+        b"GET /v3/ws HTTP/1.1\r\nUpgrade: websocket\r\nX: " + b"x" * 9000 + b"\r\n\r\n",
         b"",
     ],
 )

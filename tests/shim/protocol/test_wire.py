@@ -34,12 +34,21 @@ def test_what_is_written_is_read_again(loads, dumps, value):
 
 @pytest.mark.parametrize("load", LOADERS)
 @pytest.mark.parametrize(
-    "text", ["NaN", "[Infinity]", "-Infinity", "1e999", "-1e999", "9" * 400, "", "{", "'a'"]
+    "text",
+    [
+        *("NaN", "[Infinity]", "-Infinity", "1e999", "-1e999", "9" * 400, "", "{", "'a'"),
+        *(r'"\ud800"', r'{"a": ["\uDFFF"]}', r'{"\udc00x": 1}'),
+    ],
 )
 def test_what_is_no_json_is_refused(monkeypatch, load, text):
     monkeypatch.setattr(wire, "_loads", load)
     with pytest.raises(wire.NotJSON):
         wire.loads(text)
+
+
+@pytest.mark.parametrize("load", LOADERS)
+def test_a_whole_surrogate_pair_is_a_character(load):
+    assert load(r'"\ud83d\ude00"') == "\U0001f600"
 
 
 @pytest.mark.parametrize("load", LOADERS)
@@ -49,7 +58,9 @@ def test_nesting_without_end_is_refused(monkeypatch, load):
         wire.loads("[" * 100_000)
 
 
-@pytest.mark.parametrize("data", [b"\xff\xfe", b"\x80{}", b"\x00"])
+@pytest.mark.parametrize(
+    "data", [b"\xff\xfe", b"\x80{}", b"\x00", b'"\xed\xa0\x80"', b"\xef\xbb\xbf{}", "{}".encode("utf-16")]
+)
 @pytest.mark.parametrize("load", LOADERS)
 def test_bytes_that_are_no_json_are_refused(monkeypatch, load, data):
     monkeypatch.setattr(wire, "_loads", load)

@@ -427,6 +427,9 @@ class Line:
         self._out.log(f"AssemblyAI session {name} began, {self._opening.model}", logging.INFO)
 
     def _turn(self, message: assemblyai.Turn, now: float) -> None:
+        if self.link in (Link.OPENING, Link.OPEN):
+            self._out.log("AssemblyAI sent a Turn before Begin, and so before any audio: ignored")
+            return
         for step in self._turns.turn(message):
             self._deliver(step, now)
         if not self._turns.waiting_for_format:

@@ -324,6 +324,16 @@ def test_a_close_before_begin_is_an_error_even_when_it_is_clean(session):
     assert ended_with(session, "job_error", 4013)
 
 
+def test_a_turn_before_begin_is_of_nothing_that_was_sent(session, begin, make_turn):
+    session.start()
+    session.opened()
+    session.hear(make_turn(0, "Nobody spoke.", end=True))
+    assert session.messages() == []
+    session.hear(begin)
+    assert session.names() == ["RecognitionStarted"]
+    assert "before Begin" in session.logs[0].text
+
+
 def test_max_delay_that_is_not_kept_is_said_once(session, begin):
     session.start(max_delay=2)
     (info,) = session.messages()

@@ -219,7 +219,8 @@ class WebsocketClient:
         """Transcribe a stream, or one for each channel, until its end.
 
         Interrupted, cancelled or out of sound by an exception, it still gives the handlers what AssemblyAI has to say of
-        what was sent, for `shim.redirect.CLOSE_SECONDS` at most.
+        what was sent, for `shim.redirect.CLOSE_SECONDS` at most; but not EndOfTranscript, which a program takes for the end
+        of its stream.
 
         Args:
             stream: has ``read(size)``, a function or a coroutine function; nothing read is the end. A dict has the
@@ -244,6 +245,7 @@ class WebsocketClient:
         self._language_pack_info = None
         self._config_is_new = False
         self._has_heard = False
+        self._is_cut_short = False
         self._started = asyncio.Event()
         self._window = asyncio.BoundedSemaphore(self.connection_settings.message_buffer_size)
         with ExitStack() as files:
@@ -334,6 +336,7 @@ class WebsocketClient:
             raise
         except BaseException:
             if self._local_url is not None and (not receiving.done() or receiving.cancelled()):
+                self._is_cut_short = True
                 sending.cancel()
                 drain(self._local_url)
                 await asyncio.wait({receiving, sending}, timeout=CLOSE_SECONDS)
@@ -431,8 +434,10 @@ class WebsocketClient:
             if self._is_refused_key(message):
                 LOGGER.error(message["reason"])
                 raise InvalidStatus(Response(401, "Unauthorized", Headers(), message["reason"].encode()))
-            self._call_handlers(message)
             kind = message["message"]
+            if self._is_cut_short and kind == ServerMessageType.EndOfTranscript:
+                return
+            self._call_handlers(message)
             if kind in (ServerMessageType.AudioAdded, ServerMessageType.ChannelAudioAdded):
                 self._window.release()
             elif kind == ServerMessageType.RecognitionStarted:

@@ -52,6 +52,7 @@ class _Session:
         started: set by RecognitionStarted.
         done: set when no message will come any more that concerns the transcript.
         closed: whether nothing can be sent any more.
+        cut_short: whether the program closed the session before its end.
         eos_sent: whether the end of the audio was said.
         audio_bytes: how much audio was sent.
         chunks: how many messages of audio.
@@ -68,6 +69,7 @@ class _Session:
     started: asyncio.Event = field(default_factory=asyncio.Event)
     done: asyncio.Event = field(default_factory=asyncio.Event)
     closed: bool = False
+    cut_short: bool = False
     eos_sent: bool = False
     audio_bytes: int = 0
     chunks: int = 0
@@ -154,11 +156,12 @@ class _BaseClient(EventEmitter):
         """Close the connection.
 
         What AssemblyAI still has to say about the audio that was sent is delivered first, as far as it comes within
-        `shim.redirect.CLOSE_SECONDS`; `AsyncClient.stop_session` waits for all of it.
+        `shim.redirect.CLOSE_SECONDS`, but no EndOfTranscript; `AsyncClient.stop_session` waits for all of it.
         """
         session = self._session
         owed = session.started.is_set() and not session.done.is_set()
         session.closed = True
+        session.cut_short = owed
         reader = session.reader
         try:
             if owed and reader is not None and session.transport.drain():
@@ -290,6 +293,8 @@ class _BaseClient(EventEmitter):
                     if session.refused is not None:
                         self._logger.error("Server error: %s", message["reason"])
                         return
+                if session.cut_short and message["message"] == ServerMessageType.END_OF_TRANSCRIPT:
+                    return
                 self.emit(message["message"], message)
         except TransportError as error:
             if not session.done.is_set():

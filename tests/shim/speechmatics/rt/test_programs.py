@@ -89,7 +89,11 @@ def test_handlers_are_told_the_scene_exactly_once_and_in_order(
     channels = {m.get("channel") for m in run.messages if "results" in m}
     for channel in channels:
         scene = scene_of(name, request)
-        assert with_scene(run.transcript(channel), scene, speakers=name == "speakers") == [], channel
+        # Where the original loses the end ours gives all the words, and like it no EndOfTranscript.
+        missing = (
+            ["the program never learned that the transcript is complete"] if name in LOSES_THE_END else []
+        )
+        assert with_scene(run.transcript(channel), scene, speakers=name == "speakers") == missing, channel
         told = [m for m in run.messages if m.get("channel", channel) == channel]
         assert speechmatics_order(told) == []
     assert len(channels) == (2 if name == "two-channels" else 1)

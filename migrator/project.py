@@ -489,9 +489,14 @@ class _Search:
         shown, real = _join(folder.shown, name), os.path.join(folder.real, name)
         is_ignored = folder.ignores.match(real)
         source = self._source(path, "" if is_ignored else shown)
-        if source is None or is_generated(name, source):
+        if source is None:
             return
-        if not is_ignored:
+        kind = kind_of(name, folder.shown.rpartition("/")[2])
+        # Every lock file is generated, and says to be made anew.
+        if (kind is None or kind.name != "lock") and is_generated(name, source):
+            if not is_ignored and mentions_speechmatics(source):
+                self.skipped[shown] = "mentions Speechmatics, but is generated; change what it is made from"
+        elif not is_ignored:
             self.around[shown] = Candidate(
                 shown, source, own_shim(real) if name.endswith(".ipynb") else "", real
             )

@@ -171,11 +171,6 @@ class Objects:
                 return made.owner, field
         return None
 
-    def stores_of(self, attribute: ast.Attribute) -> list[ast.AST] | None:
-        """What sets an attribute of the object that one is read of; None where that is not certain."""
-        made = self.made(attribute.value)
-        return self._stores(made, self.names.attributes.get(attribute.attr)) if made is not None else None
-
     def _may_be_keyword(self, attribute: ast.Attribute) -> bool:
         made = self.made(attribute.value)
         return made is not None and made.owner is None

@@ -234,13 +234,6 @@ class TestEnvironmentDefaults:
         assert "the environment variable SPOKEN may set another language" in message
         assert "zh for cmn" in message
 
-    def test_whether_there_are_partials_is_asked_as_before(self, rewritten: Callable[..., str]) -> None:
-        after = rewritten(
-            constants='LIMIT = 100\nPARTIALS = os.environ.get("PARTIALS", "1") == "1"',
-            replacing={'"enable_partials": True': '"enable_partials": True'},
-        )
-        assert "include_partial_turns" not in after
-
     def test_a_value_without_a_counterpart_is_named_with_its_variable(self, migrate: Migrate) -> None:
         result = migrate(
             constants='LIMIT = 100\nDELAY = float(os.environ.get("STT_MAX_DELAY", "1.5"))',

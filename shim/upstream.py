@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.protocol import OPEN
 
 from shim.protocol.mapping.errors import FailureKind, failure_of_status, quotable
+from shim.transports import cut
 
 CONNECT_TIMEOUT = 8.0
 """Real seconds for name look-up, TCP, TLS and the WebSocket handshake together."""
@@ -164,7 +165,7 @@ class Upstream:
         finally:
             self._closing = True
             sender.cancel()
-            connection.transport.abort()
+            cut(connection.transport)
         self._listener.upstream_closed(self.connection, code, reason)
 
     async def _open(self) -> ClientConnection:

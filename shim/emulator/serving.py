@@ -34,6 +34,7 @@ from shim.clock import Clock
 from shim.emulator.faults import ActiveFaults, Fault, parse_all
 from shim.emulator.journal import Answer, Close, Connection, Frame, Journal
 from shim.emulator.scene import Scene
+from shim.transports import cut
 from shim.upstream import SILENT
 
 logger = logging.getLogger(__name__)
@@ -237,7 +238,7 @@ class Socket:
         if self._pump is not None:
             self._pump.cancel()
             await asyncio.gather(self._pump, return_exceptions=True)
-        self._writer.transport.abort()
+        cut(self._writer.transport)
 
     def _end_writing(self) -> None:
         self._ended_writing = True
@@ -338,7 +339,7 @@ def reset(writer: asyncio.StreamWriter) -> None:
     """End a TCP connection with a reset."""
     raw = writer.get_extra_info("socket")
     raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
+    cut(writer.transport)
 
 
 class Session(ABC):
@@ -613,7 +614,7 @@ class Emulator(ABC):
         except Exception as error:
             self.failed(error)
         finally:
-            writer.transport.abort()
+            cut(writer.transport)
 
     async def _attend(
         self, head: bytes, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
